@@ -1,0 +1,5 @@
+"""`python -m seqify`."""
+
+from seqify.cli import main
+
+main(prog_name="seqify")

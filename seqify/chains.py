@@ -1,0 +1,330 @@
+"""The straight lines of a forward: runs of calls in which each takes what the one before it gave, and nothing else does."""
+
+# Glossary
+#
+#   layer    a step that a row of an `nn.Sequential` can do
+#   break    a step that none can, with the reason
+#   link     from one layer to the next: the value has no other user, neither in the dataflow nor in the source
+#   gap      a statement between two linked layers that only reads sizes (`b = x.size(0)`); it goes when nothing needs it
+#
+#   x ─► conv ─► relu ─┬─► conv ─► relu ─► add ─► relu          steps
+#                      └──────────────────► ┘
+#   └── chain ───────┘     └── chain ──┘   break  └ too short
+#
+# A rewrite never reorders: a chain's steps are neighbours in the recording and its statements neighbours in the file. So an
+# in-place call changes the same memory at the same moment as before, whoever else holds it.
+
+from __future__ import annotations
+
+import ast
+import bisect
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from seqify.classes import ClassSource, names_loaded, names_stored
+from seqify.flow import AttrRef, Flow, Loose, Ref, Step
+from seqify.ops import Break, Layer, Words, match
+
+__all__ = ["Chain", "Chains", "find_chains", "is_stateless"]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Layers in a row. `statements` are the indexes in forward's body that they span; all but the last will go."""
+
+    layers: tuple[Layer, ...]
+    statements: tuple[int, ...]
+
+    @property
+    def has_module(self) -> bool:
+        return any(layer.attribute is not None for layer in self.layers)
+
+
+@dataclass(frozen=True)
+class Chains:
+    """All chains of a forward, what broke them, and the size statements that nothing needs once they are converted."""
+
+    chains: tuple[Chain, ...]
+    breaks: tuple[Break, ...]
+    gaps: tuple[int, ...]
+
+
+def is_stateless(module: nn.Module) -> bool:
+    """Whether a second instance does the same as a second call: a torch.nn layer with nothing to learn, keep or hook."""
+    hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
+    return (
+        type(module).__module__.startswith("torch.nn.modules.")
+        and next(module.parameters(), None) is None
+        and next(module.buffers(), None) is None
+        and not isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict)
+        and not any(hooks)
+    )
+
+
+def find_chains(flow: Flow, cls: ClassSource, words: Words, module: nn.Module) -> Chains:
+    """
+    The chains of a forward, each as long as it can be.
+
+    Args:
+        flow: what forward did.
+        cls: its source; a chain also ends where the source could not say the same.
+        words: what arguments may refer to.
+        module: the live module, for its children.
+    """
+    sorter = _Sorter(flow, cls, words, module)
+    sorted_ = [sorter.sort(step) for step in flow.steps]
+    users = flow.users()
+    reader = _Forward(cls)
+    lines: list[list[Layer]] = []
+    breaks = [item for item in sorted_ if isinstance(item, Break)]
+    for step, item in zip(flow.steps, sorted_, strict=True):
+        if isinstance(item, Break):
+            continue
+        before = lines[-1][-1] if lines else None
+        if before is not None and before.step == step.index - 1:
+            cut = _cut(flow, users, before, item, reader)
+            if cut is None:
+                lines[-1].append(item)
+                continue
+            if isinstance(cut, Break):
+                breaks.append(cut)
+        lines.append([item])
+    chains = [chain for line in lines for chain in _close(line, reader)]
+    converted = [chain.layers for chain in chains]
+    gaps = tuple(index for index in reader.size_statements if reader.needed_only_in(index, converted))
+    return Chains(tuple(chains), tuple(sorted(breaks, key=lambda item: item.step)), gaps)
+
+
+def _cut(flow: Flow, users: dict[int, list[int]], left: Layer, right: Layer, reader: _Forward) -> Break | bool | None:
+    """None where two neighbouring layers are linked, else the reason; True where there is nothing to tell."""
+    a, b = flow.steps[left.step], flow.steps[right.step]
+    if list(b.values()) != [Ref(a.index)]:
+        return True
+    if users[a.index] != [b.index]:
+        return Break(a.index, "SQ201", f"the value of `{a.target}` is used {len(users[a.index])} times")
+    if a.ambient != b.ambient:
+        return Break(b.index, "SQ409", "autocast or gradient mode changes here")
+    if not reader.linked(left, right):
+        return Break(b.index, "SQ409", "a statement between two layers stays in forward")
+    return None
+
+
+class _Sorter:
+    """Tells layers from breaks, one step at a time."""
+
+    def __init__(self, flow: Flow, cls: ClassSource, words: Words, module: nn.Module) -> None:
+        self.cls, self.words = cls, words
+        self.children = dict(module.named_children())
+        names = Counter(id(child) for child in module._modules.values() if child is not None)
+        self.aliased = {name for name, child in module._modules.items() if child is not None and names[id(child)] > 1}
+        self.calls = Counter(step.target for step in flow.steps if step.kind == "module")
+        self.sites = Counter(step.site for step in flow.steps)
+
+    def sort(self, step: Step) -> Layer | Break:
+        def broken(code: str, message: str) -> Break:
+            return Break(step.index, code, message)
+
+        if step.site is None:
+            return broken("SQ409", f"`{step.target}` is called where no source can be seen")
+        if not step.site.in_forward:
+            return broken("SQ409", f"`{step.target}` is called in `{step.site.function}`, not in forward itself")
+        if step.kind == "module" and step.target.startswith("?"):
+            return broken("SQ210", f"{step.target[1:] or 'a module made in forward'} is registered nowhere")
+        values = list(step.values())
+        if any(isinstance(value, AttrRef | Loose) for value in values):
+            return broken("SQ307", f"`{step.target}` takes a tensor of the class itself")
+        if len(values) > 1:
+            return broken("SQ202", f"`{step.target}` takes {len(values)} tensors")
+        if not values:
+            return broken("SQ301", f"`{step.target}` takes no tensor")
+        if step.shape is None:
+            return broken("SQ203", f"`{step.target}` returns several values")
+        node = self.cls.expression_at(step.site)
+        if node is None:
+            return broken("SQ301", f"`{step.target}` is not written as a call that a layer could stand for")
+        if self.cls.statement_of(node) is None:
+            return broken("SQ409", f"`{step.target}` stands in a loop, a condition or a block")
+        if self.sites[step.site] > 1:
+            return broken("SQ301", f"one call makes {self.sites[step.site]} operations")
+        if step.kind == "function":
+            return match(step, node, self.words)
+        return self._module(step, node)
+
+    def _module(self, step: Step, node: ast.expr) -> Layer | Break:
+        name = step.target
+        forward = self.cls.forward
+        me = self.cls.self_name(forward) if forward is not None else None
+        function = node.func if isinstance(node, ast.Call) else None
+        if "." in name:
+            return Break(step.index, "SQ402", f"`self.{name}` is held in another module")
+        if not (
+            isinstance(node, ast.Call)
+            and isinstance(function, ast.Attribute)
+            and isinstance(function.value, ast.Name)
+            and (function.value.id, function.attr) == (me, name)
+            and len(node.args) == 1
+            and not node.keywords
+            and not isinstance(node.args[0], ast.Starred)
+        ):
+            return Break(step.index, "SQ202", f"`self.{name}` is not called as `self.{name}(x)`")
+        reason = self._built_elsewhere(name)
+        if reason is not None:
+            return Break(step.index, *reason)
+        if name in self.aliased:
+            return Break(step.index, "SQ204", f"`self.{name}` is one module under two names")
+        if self.calls[name] > 1 and not is_stateless(self.children[name]):
+            return Break(step.index, "SQ204", f"`self.{name}` is called {self.calls[name]} times")
+        return Layer(step.index, node, node.args[0], name, attribute=name)
+
+
+    def _built_elsewhere(self, name: str) -> tuple[str, str] | None:
+        """Why the constructor's text for a layer cannot be taken up, as code and message; None when it can."""
+        if self.cls.init is None:
+            return "SQ404", f"`{self.cls.node.name}` inherits the `__init__` that builds `self.{name}`"
+        statements = self.cls.storing(name)
+        if not statements:
+            return "SQ402", f"`self.{name}` is not assigned in `__init__`"
+        if len(statements) > 1:
+            return "SQ402", f"`self.{name}` is assigned {len(statements)} times in `__init__`"
+        if statements[0].attribute != name:
+            return "SQ402", f"`self.{name}` is built in a loop, a condition or together with others"
+        if name in self.cls.assigned_elsewhere:
+            return "SQ403", f"`self.{name}` is assigned outside `__init__` too"
+        return None
+
+
+class _Forward:
+    """Forward as text: which statements follow which, and who reads a name."""
+
+    def __init__(self, cls: ClassSource) -> None:
+        self.cls = cls
+        self.body = cls.forward_body
+        self.loads = [Counter(_loads(node)) for node in self.body]
+        self.stores = [names_stored(node) for node in self.body]
+        nested = [
+            part
+            for node in self.body
+            for part in ast.walk(node)
+            if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        ]
+        self.captured = {name for part in nested for name in names_loaded(part)}
+        self.size_statements = [index for index, node in enumerate(self.body) if _only_reads_sizes(node)]
+        self._readers: dict[str, list[int]] = {}
+        for index, counter in enumerate(self.loads):
+            for name in counter:
+                self._readers.setdefault(name, []).append(index)
+
+    def linked(self, left: Layer, right: Layer) -> bool:
+        """Whether the value goes from one expression to the other and nowhere else."""
+        if right.input is left.node:
+            return True
+        first, last = self.cls.statement_of(left.node), self.cls.statement_of(right.node)
+        name = self.result_name(left, first)
+        if name is None or first is None or last is None or last <= first:
+            return False
+        if not (isinstance(right.input, ast.Name) and right.input.id == name):
+            return False
+        between = range(first + 1, last)
+        if any(index not in self.size_statements for index in between):
+            return False
+        if name in self.captured or self.loads[last][name] != 1:
+            return False
+        return self._dead_after(name, last)
+
+    def result_name(self, layer: Layer, index: int | None) -> str | None:
+        """The variable that holds a layer's value after its statement."""
+        node = self.body[index] if index is not None else None
+        if isinstance(node, ast.Assign) and node.value is layer.node and len(node.targets) == 1:
+            target: ast.expr = node.targets[0]
+        elif isinstance(node, ast.AnnAssign) and node.value is layer.node:
+            target = node.target
+        elif isinstance(node, ast.Expr) and node.value is layer.node:
+            target = layer.input  # `F.relu_(x)`: the same tensor
+        else:
+            return None
+        return target.id if isinstance(target, ast.Name) else None
+
+    def _dead_after(self, name: str, index: int) -> bool:
+        if name in self.stores[index] and _rebinds(self.body[index], name):
+            return True
+        readers = self._readers.get(name, [])
+        position = bisect.bisect_right(readers, index)
+        if position == len(readers):
+            return True
+        return any(_rebinds(self.body[between], name) for between in range(index + 1, readers[position]))
+
+    def needed_only_in(self, index: int, lines: Iterable[Sequence[Layer]]) -> bool:
+        """Whether all that a size statement assigns is read by these layers' own arguments, which go."""
+        names = self.stores[index]
+        going: dict[int, str] = {}
+        for line in lines:
+            kept = {id(part) for part in ast.walk(line[0].input)}
+            parts = (part for layer in line for part in ast.walk(layer.node))
+            going |= {id(part): part.id for part in parts if isinstance(part, ast.Name) and id(part) not in kept}
+        inside = Counter(name for name in going.values() if name in names)
+        everywhere = Counter({name: sum(counter[name] for counter in self.loads) for name in names})
+        if names & self.captured or sum(name in stored for stored in self.stores for name in names) != len(names):
+            return False
+        return inside == everywhere and bool(+everywhere)
+
+
+def _loads(node: ast.stmt) -> list[str]:
+    return [part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)]
+
+
+def _rebinds(node: ast.stmt, name: str) -> bool:
+    """Whether a statement always gives a name a new value."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return any(isinstance(target, ast.Name) and target.id == name for target in targets)
+
+
+def _only_reads_sizes(node: ast.stmt) -> bool:
+    """Whether a statement assigns plain names from sizes: `b = x.size(0)`, `b, c = x.shape[:2]`, `n = h * w`."""
+    if not isinstance(node, ast.Assign) or len(node.targets) != 1:
+        return False
+    target = node.targets[0]
+    names = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+    if not all(isinstance(name, ast.Name) for name in names):
+        return False
+    return any(_is_size(part) for part in ast.walk(node.value)) and all(
+        isinstance(part, ast.expr_context | ast.operator | ast.Name | ast.Constant | ast.Subscript | ast.Slice | ast.UnaryOp | ast.unaryop)
+        or isinstance(part, ast.BinOp | ast.Tuple)
+        or _is_size(part)
+        for part in ast.walk(node.value)
+    )
+
+
+def _is_size(node: ast.AST) -> bool:
+    if isinstance(node, ast.Attribute):
+        return node.attr in ("shape", "size") and isinstance(node.value, ast.Name)
+    if isinstance(node, ast.Call):
+        return (isinstance(node.func, ast.Name) and node.func.id == "len") or _is_size(node.func)
+    return False
+
+
+def _close(line: list[Layer], reader: _Forward) -> list[Chain]:
+    """
+    Make chains of a line of linked layers.
+
+    The line is cut where a size statement lies between two layers and somebody else needs it; a bare in-place call cannot
+    be the last of a chain, because no variable receives its value.
+    """
+    cls = reader.cls
+    for position in range(1, len(line)):
+        first, last = cls.statement_of(line[position - 1].node), cls.statement_of(line[position].node)
+        assert first is not None and last is not None
+        if any(not reader.needed_only_in(index, [line]) for index in range(first + 1, last)):
+            return _close(line[:position], reader) + _close(line[position:], reader)
+    while line:
+        index = cls.statement_of(line[-1].node)
+        node = reader.body[index] if index is not None else None
+        if not (isinstance(node, ast.Expr) and node.value is line[-1].node):
+            break
+        line = line[:-1]
+    if not line:
+        return []
+    statements = sorted({index for layer in line if (index := cls.statement_of(layer.node)) is not None})
+    return [Chain(tuple(line), tuple(statements))]

@@ -1,0 +1,234 @@
+"""The command line."""
+
+# Torch is imported by a command, never by this file: `--help` and usage errors answer at once.
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seqify.diagnostics import RULES, Diagnostic
+from seqify.errors import CannotAsk, SeqifyError
+from seqify.version import __version__, environment, versions
+
+if TYPE_CHECKING:
+    from seqify.report import Report
+
+__all__ = ["main"]
+
+_EXIT = """
+\b
+Exit status:
+  0  yes: converted and tested, or nothing to convert
+  1  no: different, refused, or --check found work
+  2  the question could not be asked
+"""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="seqify")
+def main() -> None:
+    """Turn a hand-written forward into an nn.Sequential, and show that nothing changed."""
+
+
+@main.command(epilog=_EXIT)
+@click.argument("target")
+@click.option("--input", "inputs", multiple=True, metavar="[NAME=][DTYPE:]SHAPE", help="An example input, as 8,3,32,32 or ids=int64:4,16; repeat it for each argument. Found by probing when left out.")
+@click.option("--layout", type=click.Choice(["auto", "flat", "grouped", "function"]), default="auto", show_default=True, help="flat: the class becomes an nn.Sequential and keeps its keys. grouped: straight lines become nn.Sequential attributes. function: a function that returns one.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write the converted file here.")
+@click.option("--write", is_flag=True, help="Apply the diff to the file itself.")
+@click.option("--force", is_flag=True, help="With --write: even if the file has uncommitted changes.")
+@click.option("--check", "check_only", is_flag=True, help="Exit 1 if there is something to convert; write nothing.")
+@click.option("--map", "map_path", type=click.Path(dir_okay=False), metavar="FILE", help="Save the key map for checkpoints as JSON.")
+@click.option("--device", "devices", multiple=True, metavar="DEVICE", help="Where to compare: cpu, cuda or auto (cpu, and cuda where there is one). Repeatable.  [default: auto]")
+@click.option("--dtype", "dtypes", multiple=True, metavar="DTYPE", help="What to compare in. Repeatable.  [default: float32 and float64]")
+@click.option("--no-verify", is_flag=True, help="Do not compare the result with the original.")
+@click.option("--min-length", type=click.IntRange(min=1), metavar="N", help="grouped: leave lines of fewer layers alone.  [default: 2]")
+@click.option("--name", "names", multiple=True, metavar="OLD=NEW", help="grouped: another name for an attribute, as features=stem. Repeatable.")
+@click.option("--format", "format_", type=click.Choice(["text", "json", "markdown", "github"]), default="text", show_default=True, help="text: the diff on stdout, the story on stderr. Others: on stdout.")
+@click.option("--output-file", type=click.Path(dir_okay=False), metavar="FILE", help="Write what goes to stdout here instead.")
+def convert(
+    target: str,
+    inputs: tuple[str, ...],
+    layout: str,
+    output: str | None,
+    write: bool,
+    force: bool,
+    check_only: bool,
+    map_path: str | None,
+    devices: tuple[str, ...],
+    dtypes: tuple[str, ...],
+    no_verify: bool,
+    min_length: int | None,
+    names: tuple[str, ...],
+    format_: str,
+    output_file: str | None,
+) -> None:
+    """Convert the forward of TARGET into an nn.Sequential: the diff on stdout, the story on stderr.
+
+    TARGET is path/model.py:Net, package.module:Net, model.py:Net(num_classes=10), a factory model.py:resnet18(), or
+    an instance model.py:net. Nothing is written unless -o or --write asks for it.
+    """
+    if sum([bool(output), write, check_only]) > 1:
+        raise click.UsageError("-o, --write and --check exclude each other")
+    if force and not write:
+        raise click.UsageError("--force goes with --write")
+    renames = {}
+    for item in names:
+        old, sign, new = item.partition("=")
+        if not (sign and old.isidentifier() and new.isidentifier()):
+            raise click.UsageError(f"--name {item}: write OLD=NEW, as features=stem")
+        renames[old] = new
+    if not no_verify:
+        for name in dtypes:
+            if name not in ("float16", "bfloat16", "float32", "float64"):
+                raise click.UsageError(f"--dtype {name}: one of float16, bfloat16, float32, float64")
+
+    def run(progress: Callable[[str], None]) -> Report:
+        import torch
+
+        from seqify.api import convert as convert_target
+
+        return convert_target(
+            target,
+            list(inputs) or None,
+            layout=layout,
+            min_length=min_length,
+            names=renames,
+            devices=devices or ("auto",),
+            dtypes=[getattr(torch, name) for name in dtypes] or (torch.float32, torch.float64),
+            verify=not no_verify,
+            progress=progress,
+        )
+
+    report = _guard("convert", target, run)
+    if report.exit_code == 0 and report.source:
+        report = _guard("convert", target, lambda _: _write(report, output, write, force, map_path))
+    if check_only and report.diff:
+        import dataclasses
+
+        report = dataclasses.replace(report, exit_code=max(report.exit_code, 1))
+    _tell(report, format_, output_file, quiet_diff=bool(output or write))
+    raise SystemExit(report.exit_code)
+
+
+def _guard(command: str, target: str, run: Callable[[Callable[[str], None]], Report]) -> Report:
+    """Run a command; whatever stops it becomes a report."""
+    # torch says so at import where NumPy is missing; seqify does not use it
+    warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
+    from seqify.load import quiet
+    from seqify.render.progress import Progress
+    from seqify.report import Report
+
+    try:
+        with Progress(sys.stderr) as progress, quiet():
+            return run(progress)
+    except SeqifyError as error:
+        return Report.of_error(command, target, error, versions())
+    except OSError as error:
+        reason = CannotAsk(Diagnostic("SQ902", f"{error.strerror or error}: `{error.filename}`", help="nothing was written"))
+        return Report.of_error(command, target, reason, versions())
+    except Exception as error:
+        import traceback
+
+        frames = traceback.extract_tb(error.__traceback__)[-3:]
+        notes = tuple(f"{os.path.basename(frame.filename)}:{frame.lineno} in {frame.name}" for frame in frames)
+        bug = CannotAsk(Diagnostic("SQ902", f"{type(error).__name__}: {error}", notes=notes))
+        return Report.of_error(command, target, bug, versions())
+
+
+def _write(report: Report, output: str | None, write: bool, force: bool, map_path: str | None) -> Report:
+    import dataclasses
+
+    from seqify.files import write_atomically
+
+    written = None
+    if write and report.path is not None:
+        if not force:
+            _refuse_dirty(report.path)
+        written = str(report.write())
+    elif output:
+        written = str(report.write(output))
+    if map_path and report.keymap is not None:
+        write_atomically(map_path, report.keymap.to_json().encode())
+    return dataclasses.replace(report, written=written)
+
+
+def _refuse_dirty(path: str) -> None:
+    """
+    Raises:
+        CannotAsk: SQ408, when git knows of changes to the file that are not committed.
+    """
+    command = ["git", "status", "--porcelain", "--", os.path.basename(path)]
+    try:
+        found = subprocess.run(command, cwd=Path(path).resolve().parent, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return
+    if found.returncode == 0 and found.stdout.strip():
+        raise CannotAsk(Diagnostic("SQ408", f"`{os.path.basename(path)}` has uncommitted changes"))
+
+
+def _tell(report: Report, format_: str, output_file: str | None, quiet_diff: bool) -> None:
+    from seqify.render.text import color_diff, render_text
+
+    color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    unicode = (sys.stderr.encoding or "").lower().replace("-", "") == "utf8"
+    if format_ == "text":
+        content = "" if quiet_diff else report.diff
+        if content and not output_file and sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+            content = color_diff(content)
+    elif format_ == "json":
+        content = json.dumps(report.to_dict(), indent=2, default=str) + "\n"
+    elif format_ == "markdown":
+        from seqify.render.markdown import render_markdown
+
+        content = render_markdown(report)
+    else:
+        from seqify.render.github import render_github
+
+        content = render_github(report)
+    if output_file:
+        from seqify.files import write_atomically
+
+        write_atomically(output_file, content.encode())
+    else:
+        _print(content)
+    if format_ == "text":
+        click.echo(("\n" if content and sys.stdout.isatty() else "") + render_text(report, color, unicode), err=True)
+
+
+def _print(content: str) -> None:
+    try:
+        sys.stdout.write(content)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `seqify ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@main.command()
+@click.argument("code", required=False)
+def rule(code: str | None) -> None:
+    """What a diagnostic CODE means; all of them without one."""
+    if code is None:
+        for row in RULES.values():
+            click.echo(f"{row.code}  {row.severity:<8} {row.name:<24} {row.summary}")
+        return
+    found: Any = RULES.get(code.upper())
+    if found is None:
+        raise click.UsageError(f"no code {code}; `seqify rule` lists them")
+    click.echo(f"{found.code} {found.name} ({found.severity})\n\nMeans    {found.summary}\nHelp     {found.help}")
+
+
+@main.command()
+def env() -> None:
+    """The versions that a bug report needs."""
+    for name, value in environment().items():
+        click.echo(f"{name:<10}{value}")

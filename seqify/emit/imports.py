@@ -1,0 +1,122 @@
+"""Imports: those that a rewrite no longer needs, and those that it needs now."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from seqify.source import Edit, SourceFile, apply_edits
+
+__all__ = ["add_import", "nn_prefix", "remove_unused"]
+
+
+def nn_prefix(names: Mapping[str, Any]) -> str | None:
+    """How a file reaches `torch.nn`, with the dot: `nn.`, `torch.nn.`; None when it does not."""
+    for name in ("nn", *names):
+        if names.get(name) is nn:
+            return f"{name}."
+    for name, value in names.items():
+        if value is torch:
+            return f"{name}.nn."
+    return None
+
+
+def _names_used(tree: ast.Module) -> set[str]:
+    """Every name that the file reads, in code, in quoted annotations and in `__all__`."""
+    used = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            used.add(node.id)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 200:
+            try:
+                quoted = ast.parse(node.value, mode="eval")
+            except (SyntaxError, ValueError):
+                continue
+            used |= {part.id for part in ast.walk(quoted) if isinstance(part, ast.Name)}
+    return used
+
+
+def remove_unused(old: SourceFile, text: str) -> str:
+    """
+    The new text without the imports from torch that only the old text needed.
+
+    An import that the old text did not use either is left alone, and so is an import behind which a comment stands.
+    """
+    new = SourceFile(old.path, text, old.encoding)
+    before, after = _names_used(old.tree), _names_used(new.tree)
+    edits = []
+    for node in new.tree.body:
+        if not isinstance(node, ast.Import | ast.ImportFrom) or node.end_lineno in new.comments:
+            continue
+        keep = [alias for alias in node.names if not _is_idle(node, alias, before, after)]
+        if len(keep) == len(node.names):
+            continue
+        if not keep:
+            edits.append(Edit(new.row_start(node.lineno), new.row_start((node.end_lineno or 0) + 1), ""))
+        elif not new.comments_between(*new.span(node)):
+            for index, alias in enumerate(node.names):
+                if alias not in keep:
+                    edits.append(_without(new, node, index))
+    return apply_edits(new, edits)
+
+
+def _is_idle(node: ast.Import | ast.ImportFrom, alias: ast.alias, before: set[str], after: set[str]) -> bool:
+    module = alias.name if isinstance(node, ast.Import) else node.module or ""
+    if module.split(".")[0] != "torch" or (isinstance(node, ast.ImportFrom) and node.level):
+        return False
+    if isinstance(node, ast.Import) and alias.asname is None and "." in alias.name:
+        return False  # `import torch.nn.functional` binds torch, and makes the submodule known
+    name = alias.asname or alias.name
+    return name in before and name not in after
+
+
+def _without(source: SourceFile, node: ast.Import | ast.ImportFrom, index: int) -> Edit:
+    def offset(alias: ast.alias, end: bool) -> int:
+        return source.offset(*(alias.end_lineno or 0, alias.end_col_offset or 0) if end else (alias.lineno, alias.col_offset))
+
+    if index + 1 < len(node.names):
+        return Edit(offset(node.names[index], False), offset(node.names[index + 1], False), "")
+    return Edit(offset(node.names[index - 1], True), offset(node.names[index], True), "")
+
+
+def add_import(source: SourceFile, statement: str) -> Edit:
+    """
+    An edit that inserts an import: the standard library's before the first import that is not from `__future__`, any
+    other behind the last one of the top block.
+    """
+    imports = [node for node in source.tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    imports = [node for node in imports if not (isinstance(node, ast.ImportFrom) and node.module == "__future__")]
+    if not imports:
+        body = source.tree.body
+        first = body[1] if ast.get_docstring(source.tree, clean=False) is not None and len(body) > 1 else body[0]
+        start = source.row_start(first.lineno)
+        return Edit(start, start, f"{statement}\n\n")
+    if statement.startswith("from collections"):
+        standard = _standard(imports)
+        if standard is None:
+            row = imports[0].lineno
+            while (comment := source.comments.get(row - 1)) is not None and comment.alone and row > 2:
+                row -= 1
+            return Edit(source.row_start(row), source.row_start(row), f"{statement}\n\n")
+        end = source.row_start((standard.end_lineno or 0) + 1)
+        return Edit(end, end, f"{statement}\n")
+    torch_imports = [node for node in imports if "torch" in ast.unparse(node)]
+    end = source.row_start(((torch_imports or imports)[-1].end_lineno or 0) + 1)
+    return Edit(end, end, f"{statement}\n")
+
+
+def _standard(imports: list[ast.Import | ast.ImportFrom]) -> ast.stmt | None:
+    """The last import of the standard library that opens the block and sorts before `collections`."""
+    import sys
+
+    found: ast.stmt | None = None
+    for node in imports:
+        name = node.names[0].name if isinstance(node, ast.Import) else node.module or ""
+        if name.split(".")[0] not in sys.stdlib_module_names or (isinstance(node, ast.ImportFrom) and node.level):
+            break
+        found = node
+    return found

@@ -1,0 +1,159 @@
+"""The dataflow of one module's forward, as it was seen to run."""
+
+# Glossary
+#
+#   step     one call that forward made: a submodule, or a torch function or method
+#   value    what a step takes or gives: a reference to where it came from
+#   site     the expression in the user's file that made the call
+#
+#   x ── step 0 (conv) ──►Ref(0)── step 1 (relu) ──►Ref(1)──┬── step 2 (add) ──► output
+#   └──────────────────────── InputRef("x") ────────────────┘
+#
+# Steps are numbered in the order in which they ran, so every reference points backwards.
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from seqify.diagnostics import Location
+
+__all__ = ["AttrRef", "Flow", "Guard", "InputRef", "Loose", "Ref", "Site", "SizeOf", "SizeOp", "Step", "leaves"]
+
+
+@dataclass(frozen=True)
+class Ref:
+    """The output of a step, or with `item` one part of it: `Ref(3, (0,))` is the first of a tuple."""
+
+    step: int
+    item: tuple[int | str, ...] = ()
+
+
+@dataclass(frozen=True)
+class InputRef:
+    """An argument of forward, or with `item` one part of it."""
+
+    name: str
+    item: tuple[int | str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AttrRef:
+    """A parameter or buffer, by its dotted path."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class Loose:
+    """A tensor that is neither input, parameter, buffer nor made in forward."""
+
+    description: str
+
+
+@dataclass(frozen=True)
+class SizeOf:
+    """The size of a value along one dimension, as `x.size(0)` or `x.shape[0]`."""
+
+    value: Ref | InputRef | AttrRef | Loose
+    dim: int
+
+
+@dataclass(frozen=True)
+class SizeOp:
+    """Arithmetic on sizes; `op` is the name of a function of the `operator` module."""
+
+    op: str
+    operands: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a call stands: file, rows from 1, columns in bytes from 0, and the code that holds it."""
+
+    filename: str
+    row: int
+    column: int
+    end_row: int
+    end_column: int
+    function: str
+    in_forward: bool
+
+    def location(self) -> Location:
+        return Location(self.filename, self.row, self.column + 1, self.end_row, self.end_column + 1)
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A plain decision that was taken on a size: the trace holds where it comes out the same."""
+
+    condition: str
+    value: bool
+    site: Site | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call, with what it took and gave."""
+
+    index: int
+    kind: str  # "module" or "function"
+    target: str  # a submodule's path, or a function's name as `torch.nn.functional.relu`
+    function: Callable[..., Any] | None = field(compare=False)
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    site: Site | None = field(compare=False)
+    shapes: tuple[tuple[int, ...], ...] = ()  # of the tensors taken, in order
+    shape: tuple[int, ...] | None = None  # of the one tensor given; None when there is not just one
+    dtype: str | None = None
+    mutates: bool = False
+    ambient: tuple[Any, ...] = ()  # grad, inference and autocast state
+    follows_training: bool = False  # `training=` was False in eval and True in train
+    varies: str | None = None  # "shape" or "mode", when a plain argument changed between the traces
+
+    def values(self) -> Iterator[Ref | InputRef | AttrRef | Loose]:
+        """The tensors that this step takes, each use once; sizes do not count."""
+        return leaves((self.args, self.kwargs))
+
+
+@dataclass(frozen=True)
+class Flow:
+    """
+    All calls of one forward, in order.
+
+    `written` lists the attributes that forward assigned; `strays` the modules registered nowhere, by what holds them.
+    """
+
+    inputs: tuple[str, ...]
+    steps: tuple[Step, ...]
+    output: Any
+    guards: tuple[Guard, ...] = ()
+    written: tuple[str, ...] = ()
+    strays: tuple[str, ...] = ()
+
+    def users(self) -> dict[int, list[int]]:
+        """For each step, the steps that take its value, one entry a use; the output counts as step `len(steps)`."""
+        users: dict[int, list[int]] = {step.index: [] for step in self.steps}
+        for step in self.steps:
+            for value in step.values():
+                if isinstance(value, Ref):
+                    users[value.step].append(step.index)
+        for value in leaves(self.output):
+            if isinstance(value, Ref):
+                users[value.step].append(len(self.steps))
+        return users
+
+
+def leaves(arguments: Any) -> Iterator[Ref | InputRef | AttrRef | Loose]:
+    """The tensor references in nested tuples, lists, dicts and slices, in order."""
+    if isinstance(arguments, Ref | InputRef | AttrRef | Loose):
+        yield arguments
+    elif isinstance(arguments, tuple | list):
+        for item in arguments:
+            yield from leaves(item)
+    elif isinstance(arguments, dict):
+        for item in arguments.values():
+            yield from leaves(item)
+    elif isinstance(arguments, slice):
+        yield from leaves((arguments.start, arguments.stop, arguments.step))

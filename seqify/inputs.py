@@ -1,0 +1,189 @@
+"""Example inputs: given on the command line, by the project, by the user's file, or found by probing."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqify.diagnostics import Diagnostic
+from seqify.errors import CannotAsk
+
+__all__ = ["Inputs", "find_inputs", "from_values", "parse_inputs"]
+
+_BATCH = 8
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The arguments of forward by name, in order, and where they came from: "given", "configured", "file" or "probed"."""
+
+    values: Mapping[str, Any]
+    origin: str
+
+    @property
+    def batch(self) -> int:
+        """The size of the first tensor's first dimension; 0 when no tensor has one."""
+        return next((int(value.shape[0]) for value in self.values.values() if isinstance(value, Tensor) and value.dim()), 0)
+
+    def with_batch(self, batch: int) -> Inputs:
+        """The same inputs at another batch size: every tensor that starts with the batch dimension changes."""
+        return dataclasses.replace(self, values={name: _resize(value, self.batch, batch) for name, value in self.values.items()})
+
+    def to(self, device: str | torch.device) -> Inputs:
+        """The same inputs on a device."""
+        moved = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in self.values.items()}
+        return dataclasses.replace(self, values=moved)
+
+    def describe(self) -> tuple[dict[str, Any], ...]:
+        """Name, shape, dtype and origin of each tensor."""
+        return tuple(
+            {"name": name, "shape": list(value.shape), "dtype": str(value.dtype).removeprefix("torch."), "origin": self.origin}
+            for name, value in self.values.items()
+            if isinstance(value, Tensor)
+        )
+
+
+def _resize(value: Any, old: int, new: int) -> Any:
+    if not isinstance(value, Tensor) or not value.dim() or value.shape[0] != old:
+        return value
+    repeats = -(-new // old)
+    return value.repeat(repeats, *[1] * (value.dim() - 1))[:new].clone()
+
+
+def _parameters(module: nn.Module) -> list[inspect.Parameter]:
+    return list(inspect.signature(type(module).forward).parameters.values())[1:]
+
+
+def _make(shape: tuple[int, ...], dtype: torch.dtype, bound: int = 2) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    if dtype.is_floating_point or dtype.is_complex:
+        return torch.randn(shape, generator=generator, dtype=dtype)
+    return torch.randint(0, bound, shape, generator=generator).to(dtype)
+
+
+def parse_inputs(module: nn.Module, texts: Sequence[str], origin: str = "given") -> Inputs:
+    """
+    Read inputs such as `8,1,28,28`, `int64:4,16` or `mask=bool:4,16`.
+
+    Values are standard normal for floating-point dtypes, else 0 and 1.
+
+    Raises:
+        CannotAsk: SQ005, when a text has another form or names no argument of forward.
+    """
+    positional = [parameter.name for parameter in _parameters(module) if parameter.kind is not parameter.KEYWORD_ONLY]
+    values: dict[str, Tensor] = {}
+    for text in texts:
+        match = re.fullmatch(r"(?:(?P<name>\w+)=)?(?:(?P<dtype>[a-z]+\d*):)?(?P<shape>\d+(?:,\d+)*)", text.replace(" ", ""))
+        dtype = getattr(torch, (match["dtype"] or "float32") if match else "", None)
+        if match is None or not isinstance(dtype, torch.dtype):
+            raise CannotAsk(
+                Diagnostic("SQ005", f"`{text}` is not an input", help="write `[NAME=][DTYPE:]SHAPE`, as `8,3,32,32` or `ids=int64:4,16`")
+            )
+        free = [name for name in positional if name not in values]
+        name = match["name"] or (free[0] if free else "")
+        if name not in {parameter.name for parameter in _parameters(module)} or name in values:
+            known = ", ".join(parameter.name for parameter in _parameters(module))
+            raise CannotAsk(Diagnostic("SQ005", f"`{text}`: forward has no such argument ({known})"))
+        values[name] = _make(tuple(int(size) for size in match["shape"].split(",")), dtype)
+    return Inputs(values, origin)
+
+
+def from_values(module: nn.Module, values: Any, origin: str = "given") -> Inputs:
+    """
+    Inputs from live values: a tensor, a tuple of positional arguments, or a dict by name.
+
+    Raises:
+        CannotAsk: SQ005, when forward does not take so many.
+    """
+    names = [parameter.name for parameter in _parameters(module)]
+    if isinstance(values, Mapping):
+        return Inputs(dict(values), origin)
+    given = tuple(values) if isinstance(values, tuple | list) else (values,)
+    if len(given) > len(names):
+        raise CannotAsk(Diagnostic("SQ005", f"forward takes {len(names)} arguments, {len(given)} were given"))
+    return Inputs(dict(zip(names, given, strict=False)), origin)
+
+
+def find_inputs(module: nn.Module, accepts: Callable[[Inputs], bool]) -> Inputs:
+    """
+    Find an input by probing: guesses from the module's layers, until one is accepted.
+
+    Args:
+        module: the module; only its layers' attributes are read.
+        accepts: whether forward runs on these inputs.
+
+    Raises:
+        CannotAsk: SQ005, when nothing fits or forward needs several arguments.
+    """
+    required = [item for item in _parameters(module) if item.default is item.empty and item.kind is not item.VAR_KEYWORD]
+    names = [item.name for item in required]
+    if len(required) != 1 or required[0].kind is required[0].VAR_POSITIONAL:
+        example = " ".join(f"--input {name}=..." for name in names)
+        raise CannotAsk(
+            Diagnostic("SQ005", f"forward takes {len(required)} arguments ({', '.join(names)})", help=f"give each: {example}")
+        )
+    for value in _guesses(module):
+        candidate = Inputs({names[0]: value}, "probed")
+        if accepts(candidate):
+            return candidate
+    raise CannotAsk(Diagnostic("SQ005", "no input was given and probing found none", help="give its shape: `--input 8,3,64,64`"))
+
+
+# Sizes in the order in which people use them; a gray image is more often 28 wide.
+_SIDES = (32, 28, 64, 224, 128, 16, 96, 227, 256, 299, 48, 100, 160, 8, 4, 1, 2, 7, 512, 572)
+_LENGTHS = (32, 128, 16, 100, 1024, 256, 64, 16000, 1)
+_LAYERS_READ = 12
+
+
+def _guesses(module: nn.Module) -> Iterator[Tensor]:
+    seen = set()
+    leaves = [layer for layer in module.modules() if not list(layer.children())]
+    for layer in leaves[:_LAYERS_READ]:
+        for shape, dtype, bound in _shapes(layer):
+            if (shape, dtype) not in seen:
+                seen.add((shape, dtype))
+                yield _make(shape, dtype, bound)
+
+
+def _shapes(layer: nn.Module) -> Iterator[tuple[tuple[int, ...], torch.dtype, int]]:
+    """Input shapes that a layer takes, (N, C, ...) or (N, L, C)."""
+    float32 = torch.float32
+    if isinstance(layer, nn.modules.conv._ConvNd):
+        rank = len(layer.kernel_size)
+        sides: tuple[int, ...] = _SIDES if rank > 1 else _LENGTHS
+        if layer.in_channels == 1 and rank == 2:
+            sides = (28, *sides)
+        if layer.transposed:
+            sides = (1, 4, 7, 8, *sides)
+        for side in sides:
+            if rank < 3 or side <= 64:
+                yield (_BATCH, layer.in_channels, *[side] * rank), float32, 2
+    elif isinstance(layer, nn.Linear):
+        yield (_BATCH, layer.in_features), float32, 2
+        yield (_BATCH, 16, layer.in_features), float32, 2
+        for channels in (1, 3):  # an image that is flattened first
+            side = int((layer.in_features / channels) ** 0.5)
+            if channels * side * side == layer.in_features:
+                yield (_BATCH, channels, side, side), float32, 2
+    elif isinstance(layer, nn.Embedding | nn.EmbeddingBag):
+        for length in (16, 32, 64):
+            yield (_BATCH, length), torch.int64, layer.num_embeddings
+    elif isinstance(layer, nn.RNNBase):
+        yield (_BATCH, 16, layer.input_size), float32, 2
+    elif isinstance(layer, nn.LayerNorm):
+        yield (_BATCH, *layer.normalized_shape), float32, 2
+        yield (_BATCH, 16, *layer.normalized_shape), float32, 2
+    elif isinstance(layer, nn.modules.batchnorm._NormBase):
+        yield (_BATCH, layer.num_features), float32, 2
+        for side in (32, 28, 64):
+            yield (_BATCH, layer.num_features, side, side), float32, 2
+        yield (_BATCH, layer.num_features, 32), float32, 2
+    elif isinstance(layer, nn.GroupNorm):
+        yield (_BATCH, layer.num_channels, 32, 32), float32, 2

@@ -1,0 +1,7 @@
+"""The functions-to-modules table."""
+
+from seqify.ops.helpers import HELPERS, Helper
+from seqify.ops.match import Break, Layer, Words, match
+from seqify.ops.table import OPS, Op
+
+__all__ = ["HELPERS", "OPS", "Break", "Helper", "Layer", "Op", "Words", "match"]

@@ -1,0 +1,171 @@
+"""The report: all that a command has to say, before it is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seqify.diagnostics import Diagnostic, Location
+from seqify.errors import CannotAsk, SeqifyError
+from seqify.files import write_atomically
+from seqify.keymap import KeyMap
+
+__all__ = ["ChainReport", "CheckReport", "LayerReport", "Report"]
+
+SCHEMA = "seqify/1"
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """One row of an `nn.Sequential`: its key, the constructor's text, and the attribute or function it came from."""
+
+    name: str
+    constructor: str
+    origin: str
+    location: Location | None
+
+
+@dataclass(frozen=True)
+class ChainReport:
+    """One `nn.Sequential` of the result; without a name it is the model itself."""
+
+    name: str
+    layers: tuple[LayerReport, ...]
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """One comparison, as `seqify.checks` made it."""
+
+    name: str
+    device: str
+    dtype: str
+    mode: str
+    ok: bool
+    bitwise: bool
+    max_abs: float
+    max_ulp: int | None
+    note: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """
+    What a conversion came to.
+
+    `source` is the text of the converted file and `diff` the difference to the old one; `build` gives the converted model when
+    it is evaluated in that file.
+    """
+
+    command: str
+    target: str
+    status: str
+    exit_code: int
+    versions: Mapping[str, str]
+    layout: str | None = None
+    inputs: tuple[Mapping[str, Any], ...] = ()
+    calls: int = 0
+    chains: tuple[ChainReport, ...] = ()
+    keymap: KeyMap | None = None
+    checks: tuple[CheckReport, ...] = ()
+    specialised: tuple[tuple[str, bool, Location | None], ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    path: str | None = None
+    original: str = field(default="", repr=False)
+    source: str = field(default="", repr=False)
+    encoding: str = "utf-8"
+    diff: str = field(default="", repr=False)
+    build: str | None = None
+    written: str | None = None
+    make: Callable[[], Any] | None = field(default=None, repr=False, compare=False)
+
+    def module(self) -> Any:
+        """
+        A new model of the converted class, with the original's weights, device, dtype, mode and requires_grad.
+
+        Raises:
+            CannotAsk: SQ209, when nothing was converted.
+        """
+        if self.make is None:
+            raise CannotAsk(Diagnostic("SQ209", f"`{self.target}` was not converted ({self.status})"))
+        return self.make()
+
+    def write(self, path: str | None = None) -> Path:
+        """
+        Write the converted file: to `path`, or over the original.
+
+        Raises:
+            CannotAsk: SQ601 when the result was found different, SQ209 when there is none.
+            OSError: the file cannot be written; it is then unchanged.
+        """
+        if self.status == "different":
+            raise CannotAsk(Diagnostic("SQ601", "the result differs from the original and is not written"))
+        if not self.source or (path is None and self.path is None):
+            raise CannotAsk(Diagnostic("SQ209", f"`{self.target}` was not converted ({self.status})"))
+        return write_atomically(path or self.path or "", self.source.encode(self.encoding))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data: the JSON object of `--format json`."""
+        return {
+            "schema": SCHEMA,
+            "command": self.command,
+            "target": self.target,
+            "status": self.status,
+            "exit_code": self.exit_code,
+            **self.versions,
+            "layout": self.layout,
+            "inputs": [dict(item) for item in self.inputs],
+            "chains": [
+                {
+                    "name": chain.name,
+                    "layers": [
+                        {"name": layer.name, "constructor": layer.constructor, "from": layer.origin, "location": _place(layer.location)}
+                        for layer in chain.layers
+                    ],
+                }
+                for chain in self.chains
+            ],
+            "keymap": dict(self.keymap.keys) if self.keymap else {},
+            "parameter_order": list(self.keymap.parameter_order) if self.keymap else [],
+            "proof": {"status": "unproved", "scope": None, "reason": "the numbers were compared, nothing was proved"},
+            "checks": [vars(check) for check in self.checks],
+            "divergence": None,
+            "specialised": [
+                {"condition": condition, "value": value, "location": _place(place)}
+                for condition, value, place in self.specialised
+            ],
+            "diagnostics": [_diagnostic(item) for item in self.diagnostics],
+            "output": {"path": self.written, "build": self.build},
+        }
+
+    def _repr_markdown_(self) -> str:
+        # the renderers stand a floor above and read this class; a notebook asks the object itself
+        from seqify.render.markdown import render_markdown
+
+        return render_markdown(self)
+
+    @classmethod
+    def of_error(cls, command: str, target: str, error: SeqifyError, versions: Mapping[str, str]) -> Report:
+        """The report of a command that stopped."""
+        status = "refused" if error.exit_code == 1 else "failed"
+        return cls(command, target, status, error.exit_code, versions, diagnostics=error.diagnostics)
+
+
+def _place(location: Location | None) -> dict[str, Any] | None:
+    return None if location is None else {"filename": location.shown, "row": location.row, "column": location.column}
+
+
+def _diagnostic(item: Diagnostic) -> dict[str, Any]:
+    place = item.location
+    return {
+        "code": item.code,
+        "name": item.name,
+        "severity": str(item.severity),
+        "message": item.message,
+        "help": item.help,
+        "notes": list(item.notes),
+        "filename": place.shown if place else None,
+        "location": {"row": place.row, "column": place.column} if place else None,
+    }

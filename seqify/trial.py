@@ -1,0 +1,148 @@
+"""One call of a module, and all that it leaves behind."""
+
+# This file and `checks.py` know two modules, a map of their names and some inputs. They know nothing of how one module was made
+# from the other, and import nothing that does; a test holds them to that.
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["PARTS", "Seen", "perturb", "run", "says_something"]
+
+PARTS = ("forward", "inputs", "gradients", "input gradients", "buffers", "random")
+
+
+@dataclass
+class Seen:
+    """
+    What one call left behind, as named tensors in parts; None stands for an absent gradient.
+
+    `structure` describes the output without its numbers; `error` is set when the call raised, and nothing else is then.
+    """
+
+    error: str | None = None
+    structure: Any = None
+    parts: dict[str, dict[str, Tensor | None]] = field(default_factory=dict)
+
+
+def run(module: nn.Module, values: Mapping[str, Any], seed: int, device: str) -> Seen:
+    """
+    Call a module on clones of some inputs, and go backward through it where there is a gradient.
+
+    Args:
+        module: its gradients are cleared first, its buffers change as forward changes them.
+        values: the arguments by name; a single one is passed by position.
+        seed: of the random state before the call.
+        device: whose generator is looked at besides the CPU's.
+    """
+    torch.manual_seed(seed)
+    module.zero_grad(set_to_none=True)
+    leaves = {name: value.detach().clone() for name, value in values.items() if isinstance(value, Tensor)}
+    for leaf in leaves.values():
+        leaf.requires_grad_(leaf.is_floating_point())
+    # a clone of the leaf is what the module gets: a leaf itself could not be changed in place
+    given = {name: leaves[name].clone() if name in leaves else value for name, value in values.items()}
+    seen = Seen()
+    outputs: dict[str, Tensor | None] = {}
+    try:
+        output = module(*given.values()) if len(given) == 1 else module(**given)
+        seen.structure = _flatten(output, "output", outputs)
+        seen.parts["forward"] = _copies(outputs)
+        seen.parts["inputs"] = _copies({name: value for name, value in given.items() if isinstance(value, Tensor)})
+        total = _scalar([tensor for tensor in outputs.values() if tensor is not None])
+        if total is not None:
+            total.backward()  # type: ignore[no-untyped-call]
+    except Exception as error:
+        return Seen(error=f"{type(error).__name__}: {error}".splitlines()[0])
+    seen.parts["gradients"] = _copies({name: item.grad for name, item in module.named_parameters()})
+    seen.parts["input gradients"] = _copies({name: leaf.grad for name, leaf in leaves.items()})
+    seen.parts["buffers"] = _copies(dict(module.named_buffers()))
+    seen.parts["random"] = {"generator": torch.get_rng_state()}
+    if device.startswith("cuda"):
+        seen.parts["random"]["cuda generator"] = torch.cuda.get_rng_state(device)
+    return seen
+
+
+def _copies(tensors: Mapping[str, Tensor | None]) -> dict[str, Tensor | None]:
+    def copied(tensor: Tensor | None) -> Tensor | None:
+        if tensor is None:
+            return None
+        dense = tensor.detach().to_dense() if tensor.layout is not torch.strided else tensor.detach()
+        return dense.clone()
+
+    return {name: copied(tensor) for name, tensor in tensors.items()}
+
+
+def _flatten(value: Any, name: str, found: dict[str, Tensor | None]) -> Any:
+    """Collect the tensors of an output; what is returned is its structure, with everything but the numbers."""
+    if isinstance(value, Tensor):
+        found[name] = value
+        return (tuple(value.shape), str(value.dtype), str(value.layout), _strides(value), value.requires_grad)
+    if isinstance(value, Mapping):
+        return (type(value).__name__, {key: _flatten(item, f"{name}[{key!r}]", found) for key, item in value.items()})
+    if isinstance(value, tuple | list):
+        return (type(value).__name__, [_flatten(item, f"{name}[{index}]", found) for index, item in enumerate(value)])
+    return value if isinstance(value, int | float | str | bool | None) else type(value).__name__
+
+
+def _strides(tensor: Tensor) -> tuple[int, ...]:
+    return tuple(tensor.stride()) if tensor.layout is torch.strided else ()
+
+
+def _scalar(outputs: Sequence[Tensor]) -> Tensor | None:
+    """A weighted sum of all that has a gradient; the weights are random, so that no two elements cancel."""
+    generator = torch.Generator().manual_seed(7)
+    total = None
+    for tensor in outputs:
+        if tensor.requires_grad:
+            weight = torch.randn(tensor.shape, generator=generator, dtype=torch.float64).to(tensor.device, tensor.dtype)
+            term = (tensor * weight).sum()
+            total = term if total is None else total + term
+    return None if total is None else (total.real if total.is_complex() else total)
+
+
+def says_something(seen: Seen) -> bool:
+    """Whether an output has finite numbers that are not all the same: a comparison of zeros proves nothing."""
+    for tensor in seen.parts["forward"].values():
+        if tensor is None or not tensor.numel():
+            continue
+        numbers = torch.view_as_real(tensor) if tensor.is_complex() else tensor
+        finite = numbers.flatten()[torch.isfinite(numbers.flatten())]
+        if finite.numel() == 1 or (finite.numel() and bool((finite != finite[0]).any())):
+            return True
+    return False
+
+
+def perturb(module: nn.Module, names: Collection[str], seed: int = 1) -> None:
+    """
+    Move parameters and floating-point buffers away from their initial values, in place.
+
+    Fresh weights hide bugs: a fresh BatchNorm is nearly the identity, a fresh bias often zero. Values are scaled by a factor from
+    0.5 to 1.5 and shifted; a buffer without negative numbers (a variance) stays without, and one with infinities (a mask) is
+    left alone.
+
+    Args:
+        module: the module to change.
+        names: the keys of its state_dict to change; what is not saved is not changed either.
+        seed: of the noise, the same on every device.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    parameters = dict(module.named_parameters())
+    with torch.no_grad():
+        for name, tensor in {**parameters, **dict(module.named_buffers())}.items():
+            if name not in names or not tensor.is_floating_point() or not bool(torch.isfinite(tensor).all()):
+                continue
+            factor = torch.rand(tensor.shape, generator=generator, dtype=torch.float32) + 0.5
+            shift = torch.randn(tensor.shape, generator=generator, dtype=torch.float32)
+            if name in parameters and tensor.dim() > 1:
+                shift *= 0.1 * float(tensor.detach().float().std(unbiased=False).clamp(min=0.01))
+            elif name in parameters or bool((tensor < 0).any()) or not bool((tensor > 0).any()):
+                shift *= 0.1
+            else:
+                shift = 0.1 * shift.abs()
+            tensor.mul_(factor.to(tensor)).add_(shift.to(tensor))
