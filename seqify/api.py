@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from seqify.chains import find_chains
-from seqify.checks import Verdict, check, same_seed
+from seqify.checks import Check, Verdict, check, same_seed
 from seqify.classes import ClassSource, find_class
 from seqify.config import read_config
 from seqify.diagnostics import Diagnostic, Location, Severity
@@ -149,7 +149,13 @@ def _devices(asked: Sequence[str]) -> list[str]:
         except RuntimeError:
             raise CannotAsk(Diagnostic("SQ604", f"`{name}` is not a device")) from None
         if kind == "cuda" and not torch.cuda.is_available():
-            raise CannotAsk(Diagnostic("SQ604", f"`{name}` is not available on this machine", help="leave `--device` out to check what is there"))
+            raise CannotAsk(
+                Diagnostic(
+                    "SQ604",
+                    f"`{name}` is not available on this machine",
+                    help="leave `--device` out to check what is there",
+                )
+            )
         found.append(name)
     return list(dict.fromkeys(found))
 
@@ -169,14 +175,25 @@ def _class_source(model: Model) -> ClassSource:
         raise Refusal(Diagnostic("SQ404", f"{here} has a `__call__` of its own"))
     if "forward" not in vars(kind):
         owner = next((base for base in kind.__mro__ if "forward" in vars(base)), kind)
-        raise Refusal(Diagnostic("SQ404", f"{here} inherits its forward from `{owner.__qualname__}`", help=f"convert `{owner.__qualname__}`"))
+        raise Refusal(
+            Diagnostic(
+                "SQ404",
+                f"{here} inherits its forward from `{owner.__qualname__}`",
+                help=f"convert `{owner.__qualname__}`",
+            )
+        )
     if model.filename is None or kind.__module__.split(".")[0] == "torch":
         raise Refusal(Diagnostic("SQ401", f"{here} has no source file of the user's"))
     if model.expression is not None and model.module is not None:
         home = os.path.realpath(getattr(model.module, "__file__", None) or "")
         if home != os.path.realpath(model.filename):
             raise Refusal(
-                Diagnostic("SQ404", f"{here} is defined in another file than the target names", Location(model.filename, 1), help=f"name it there: `{_shown(model.filename)}:{kind.__qualname__}`")
+                Diagnostic(
+                    "SQ404",
+                    f"{here} is defined in another file than the target names",
+                    Location(model.filename, 1),
+                    help=f"name it there: `{_shown(model.filename)}:{kind.__qualname__}`",
+                )
             )
     source = read_source(model.filename)
     code = forward_code(model.instance)
@@ -242,7 +259,9 @@ def _load_text(rewrite: Rewrite, model: Model) -> ModuleType:
     try:
         return load_file(file, f"{package}.{stem}" if package else stem, getattr(old, "__file__", None))
     except CannotAsk as error:
-        raise Refusal(Diagnostic("SQ901", f"the converted file cannot be imported: {error.diagnostic.message}")) from None
+        raise Refusal(
+            Diagnostic("SQ901", f"the converted file cannot be imported: {error.diagnostic.message}")
+        ) from None
 
 
 def _build_expression(model: Model, plan: Plan) -> str | None:
@@ -251,7 +270,11 @@ def _build_expression(model: Model, plan: Plan) -> str | None:
     if plan.layout != "function":
         return model.expression
     name = model.kind.__name__
-    return plan.function + model.expression.removeprefix(name) if model.expression.startswith(f"{name}(") else model.expression
+    return (
+        plan.function + model.expression.removeprefix(name)
+        if model.expression.startswith(f"{name}(")
+        else model.expression
+    )
 
 
 def _build(model: Model, plan: Plan, rewrite: Rewrite, converted: ModuleType, cls: ClassSource) -> nn.Module:
@@ -278,7 +301,7 @@ def _verify(
 ) -> Verdict:
     batches = dict.fromkeys([example.batch, 3 if example.batch != 3 else 5] if example.batch else [0])
     trials = [(example.with_batch(batch) if example.batch else example).values for batch in batches]
-    checks = []
+    checks: list[Check] = []
     for device in places:
         checks += check(model.instance, new, trials, keymap.tensors, device, dtypes, progress).checks
     expression = _build_expression(model, plan)
@@ -310,7 +333,9 @@ def _specialised(flow: Flow, cls: ClassSource) -> tuple[tuple[str, bool, Locatio
         text, place = guard.condition, None
         if guard.site is not None and os.path.realpath(guard.site.filename) == os.path.realpath(cls.source.path):
             site = guard.site
-            text = cls.source.text[cls.source.offset(site.row, site.column) : cls.source.offset(site.end_row, site.end_column)]
+            text = cls.source.text[
+                cls.source.offset(site.row, site.column) : cls.source.offset(site.end_row, site.end_column)
+            ]
             place = cls.source.place(site.row, site.column, site.end_row, site.end_column)
         found.setdefault((text, guard.value), place)
     return tuple((text, value, place) for (text, value), place in found.items())
@@ -331,23 +356,37 @@ def _diagnostics(
     for item in subject.chains.breaks if plan.layout == "grouped" else ():
         site = flow.steps[item.step].site
         # what stopped one line is no error when the others were converted
-        level = Severity.NOTE if item.step in converted or item.code not in ("SQ204", "SQ210", "SQ303", "SQ304", "SQ305") else None
-        found.append(Diagnostic(item.code, item.message, site.location() if site else None, level=level))
+        level = (
+            Severity.NOTE
+            if item.step in converted or item.code not in ("SQ204", "SQ210", "SQ303", "SQ304", "SQ305")
+            else None
+        )
+        place = site.location() if site else None
+        if not any((known.code, known.location) == (item.code, place) for known in found):
+            found.append(Diagnostic(item.code, item.message, place, level=level))
     called = {step.target.split(".")[0] for step in flow.steps if step.kind == "module"}
     here = cls.source.location(cls.init or cls.node)
     for name in subject.children:
-        if name not in called and not any(name in chain.layers for chain in ()):
-            found.append(Diagnostic("SQ207", f"`self.{name}` is never called by forward itself; it and its keys stay", here))
+        if name not in called:
+            found.append(
+                Diagnostic("SQ207", f"`self.{name}` is never called by forward itself; it and its keys stay", here)
+            )
     for stray in flow.strays:
         found.append(Diagnostic("SQ210", f"{stray} is in no state_dict, so in no checkpoint, and in no optimizer"))
     for name in flow.written:
-        found.append(Diagnostic("SQ105", f"forward changes `self.{name}`", cls.source.location(cls.forward or cls.node)))
+        found.append(
+            Diagnostic("SQ105", f"forward changes `self.{name}`", cls.source.location(cls.forward or cls.node))
+        )
     hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     if any(getattr(model.instance, name) for name in hooks):
         found.append(Diagnostic("SQ107", "hooks are attached to the module itself", here))
     if keymap.renamed:
         first, old = next(iter(keymap.renamed.items()))
-        found.append(Diagnostic("SQ501", f"{len(keymap.renamed)} renamed: {old} → {first}{', …' if len(keymap.renamed) > 1 else ''}"))
+        found.append(
+            Diagnostic(
+                "SQ501", f"{len(keymap.renamed)} renamed: {old} → {first}{', …' if len(keymap.renamed) > 1 else ''}"
+            )
+        )
     if keymap.parameter_order != tuple(range(len(keymap.parameter_order))):
         found.append(Diagnostic("SQ505", "`parameters()` has another order, and optimizer state goes by position"))
     if list(asked) == ["auto"] and "cuda" not in places and verdict.checks:

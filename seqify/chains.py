@@ -104,7 +104,7 @@ def _cut(flow: Flow, users: dict[int, list[int]], left: Layer, right: Layer, rea
     if list(b.values()) != [Ref(a.index)]:
         return True
     if users[a.index] != [b.index]:
-        return Break(a.index, "SQ201", f"the value of `{a.target}` is used {len(users[a.index])} times")
+        return Break(a.index, "SQ201", f"the value of `{reader.text(left)}` is used {len(users[a.index])} times")
     if a.ambient != b.ambient:
         return Break(b.index, "SQ409", "autocast or gradient mode changes here")
     if not reader.linked(left, right):
@@ -127,6 +127,7 @@ class _Sorter:
         def broken(code: str, message: str) -> Break:
             return Break(step.index, code, message)
 
+        text = self._text(step)
         if step.site is None:
             return broken("SQ409", f"`{step.target}` is called where no source can be seen")
         if not step.site.in_forward:
@@ -135,23 +136,32 @@ class _Sorter:
             return broken("SQ210", f"{step.target[1:] or 'a module made in forward'} is registered nowhere")
         values = list(step.values())
         if any(isinstance(value, AttrRef | Loose) for value in values):
-            return broken("SQ307", f"`{step.target}` takes a tensor of the class itself")
+            return broken("SQ307", f"`{text}` takes a tensor of the class itself")
         if len(values) > 1:
-            return broken("SQ202", f"`{step.target}` takes {len(values)} tensors")
+            return broken("SQ202", f"`{text}` takes {len(values)} tensors")
         if not values:
-            return broken("SQ301", f"`{step.target}` takes no tensor")
+            return broken("SQ301", f"`{text}` takes no tensor")
         if step.shape is None:
-            return broken("SQ203", f"`{step.target}` returns several values")
+            return broken("SQ203", f"`{text}` returns several values")
         node = self.cls.expression_at(step.site)
         if node is None:
-            return broken("SQ301", f"`{step.target}` is not written as a call that a layer could stand for")
+            return broken("SQ301", f"`{text}` is not written as a call that a layer could stand for")
         if self.cls.statement_of(node) is None:
-            return broken("SQ409", f"`{step.target}` stands in a loop, a condition or a block")
+            return broken("SQ409", f"`{text}` stands in a loop, a condition or a block")
         if self.sites[step.site] > 1:
             return broken("SQ301", f"one call makes {self.sites[step.site]} operations")
         if step.kind == "function":
             return match(step, node, self.words)
         return self._module(step, node)
+
+    def _text(self, step: Step) -> str:
+        """A step in the user's words, on one line."""
+        site, source = step.site, self.cls.source
+        if site is None or not site.in_forward:
+            return step.target
+        words = source.text[source.offset(site.row, site.column) : source.offset(site.end_row, site.end_column)].split()
+        text = " ".join(words)
+        return text if len(text) <= 60 else f"{text[:57]}..."
 
     def _module(self, step: Step, node: ast.expr) -> Layer | Break:
         name = step.target
@@ -178,7 +188,6 @@ class _Sorter:
         if self.calls[name] > 1 and not is_stateless(self.children[name]):
             return Break(step.index, "SQ204", f"`self.{name}` is called {self.calls[name]} times")
         return Layer(step.index, node, node.args[0], name, attribute=name)
-
 
     def _built_elsewhere(self, name: str) -> tuple[str, str] | None:
         """Why the constructor's text for a layer cannot be taken up, as code and message; None when it can."""
@@ -217,6 +226,10 @@ class _Forward:
             for name in counter:
                 self._readers.setdefault(name, []).append(index)
 
+    def text(self, layer: Layer) -> str:
+        """A layer's call, on one line."""
+        return " ".join(self.cls.source.segment(layer.node).split())
+
     def linked(self, left: Layer, right: Layer) -> bool:
         """Whether the value goes from one expression to the other and nowhere else."""
         if right.input is left.node:
@@ -230,7 +243,9 @@ class _Forward:
         between = range(first + 1, last)
         if any(index not in self.size_statements for index in between):
             return False
-        if name in self.captured or self.loads[last][name] != 1:
+        # reads beside the input go with the call: `x.view(x.size(0), -1)`
+        going = sum(isinstance(part, ast.Name) and part.id == name for part in ast.walk(right.node))
+        if name in self.captured or self.loads[last][name] != going:
             return False
         return self._dead_after(name, last)
 
@@ -290,7 +305,17 @@ def _only_reads_sizes(node: ast.stmt) -> bool:
     if not all(isinstance(name, ast.Name) for name in names):
         return False
     return any(_is_size(part) for part in ast.walk(node.value)) and all(
-        isinstance(part, ast.expr_context | ast.operator | ast.Name | ast.Constant | ast.Subscript | ast.Slice | ast.UnaryOp | ast.unaryop)
+        isinstance(
+            part,
+            ast.expr_context
+            | ast.operator
+            | ast.Name
+            | ast.Constant
+            | ast.Subscript
+            | ast.Slice
+            | ast.UnaryOp
+            | ast.unaryop,
+        )
         or isinstance(part, ast.BinOp | ast.Tuple)
         or _is_size(part)
         for part in ast.walk(node.value)

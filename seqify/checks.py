@@ -134,7 +134,9 @@ def _census(old: nn.Module, new: nn.Module, names: Mapping[str, str]) -> Check:
     left, right = traits(old, {}), traits(new, names)
     differing = sorted(name for name in left.keys() | right.keys() if left.get(name) != right.get(name))
     ok = not differing and old.training == new.training
-    return Check("tensors", "-", "-", "-", ok, ok, note=f"`{differing[0]}` differs in shape, dtype or role" if differing else "")
+    return Check(
+        "tensors", "-", "-", "-", ok, ok, note=f"`{differing[0]}` differs in shape, dtype or role" if differing else ""
+    )
 
 
 def _compare(
@@ -153,7 +155,9 @@ def _compare(
         right.load_state_dict({name: state[names[name]] for name in right.state_dict()}, strict=True)
     except (KeyError, RuntimeError) as error:
         note = str(error).strip().splitlines()[0]
-        return [Check("weights", device, _short(dtype), "-", False, False, note=f"the mapped weights do not load: {note}")]
+        return [
+            Check("weights", device, _short(dtype), "-", False, False, note=f"the mapped weights do not load: {note}")
+        ]
     checks: list[Check] = []
     for mode in ("eval", "train"):
         left.train(mode == "train")
@@ -164,10 +168,16 @@ def _compare(
             seen = run(left, values, 1000 + number, device), run(right, values, 1000 + number, device)
             telling = telling or (seen[0].error is None and says_something(seen[0]))
             ran = ran or seen[0].error is None
-            rows.append([replace(row, device=device, dtype=_short(dtype), mode=mode) for row in _compare_seen(*seen, names)])
+            rows.append(
+                [replace(row, device=device, dtype=_short(dtype), mode=mode) for row in _compare_seen(*seen, names)]
+            )
         joined = _join(rows)
         if joined and not telling:
-            note = "the output is constant or not finite, which proves nothing" if ran else "both models raise on every input"
+            note = (
+                "the output is constant or not finite, which proves nothing"
+                if ran
+                else "both models raise on every input"
+            )
             joined[0] = replace(joined[0], ok=False, bitwise=False, note=joined[0].note or note)
         checks += joined
     return checks

@@ -45,11 +45,9 @@ def names_stored(node: ast.AST) -> set[str]:
     found = {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load)}
     for part in ast.walk(node):
         if isinstance(part, ast.Import | ast.ImportFrom):
-            found |= {(alias.asname or alias.name).split(".")[0] for alias in part.names}
-        elif isinstance(part, FunctionNode | ast.ClassDef):
-            found.add(part.name)
-        elif isinstance(part, ast.ExceptHandler) and part.name:
-            found.add(part.name)
+            found |= {(alias.asname or alias.name).partition(".")[0] for alias in part.names}
+        elif isinstance(part, FunctionNode | ast.ClassDef | ast.ExceptHandler):
+            found.add(part.name or "")
     return found
 
 
@@ -287,7 +285,11 @@ def find_class(source: SourceFile, qualname: str, names: dict[str, Any], first_r
     found = None
     for node in _definitions([source.tree], [part for part in qualname.split(".") if part != "<locals>"]):
         item = ClassSource(source, node, names)
-        rows = {row for method in item.methods.values() for row in (method.lineno, *(d.lineno for d in method.decorator_list))}
+        rows = {
+            row
+            for method in item.methods.values()
+            for row in (method.lineno, *(d.lineno for d in method.decorator_list))
+        }
         if found is None or first_row in rows:
             found = item
     return found

@@ -41,20 +41,70 @@ def main() -> None:
 
 @main.command(epilog=_EXIT)
 @click.argument("target")
-@click.option("--input", "inputs", multiple=True, metavar="[NAME=][DTYPE:]SHAPE", help="An example input, as 8,3,32,32 or ids=int64:4,16; repeat it for each argument. Found by probing when left out.")
-@click.option("--layout", type=click.Choice(["auto", "flat", "grouped", "function"]), default="auto", show_default=True, help="flat: the class becomes an nn.Sequential and keeps its keys. grouped: straight lines become nn.Sequential attributes. function: a function that returns one.")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="[NAME=][DTYPE:]SHAPE",
+    help="An example input, as 8,3,32,32 or ids=int64:4,16; repeat it for each argument. Found by probing when left out.",
+)
+@click.option(
+    "--layout",
+    type=click.Choice(["auto", "flat", "grouped", "function"]),
+    default="auto",
+    show_default=True,
+    help="flat: the class becomes an nn.Sequential and keeps its keys. grouped: straight lines become nn.Sequential attributes. function: a function that returns one.",
+)
 @click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write the converted file here.")
 @click.option("--write", is_flag=True, help="Apply the diff to the file itself.")
 @click.option("--force", is_flag=True, help="With --write: even if the file has uncommitted changes.")
 @click.option("--check", "check_only", is_flag=True, help="Exit 1 if there is something to convert; write nothing.")
-@click.option("--map", "map_path", type=click.Path(dir_okay=False), metavar="FILE", help="Save the key map for checkpoints as JSON.")
-@click.option("--device", "devices", multiple=True, metavar="DEVICE", help="Where to compare: cpu, cuda or auto (cpu, and cuda where there is one). Repeatable.  [default: auto]")
-@click.option("--dtype", "dtypes", multiple=True, metavar="DTYPE", help="What to compare in. Repeatable.  [default: float32 and float64]")
+@click.option(
+    "--map",
+    "map_path",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Save the key map for checkpoints as JSON.",
+)
+@click.option(
+    "--device",
+    "devices",
+    multiple=True,
+    metavar="DEVICE",
+    help="Where to compare: cpu, cuda or auto (cpu, and cuda where there is one). Repeatable.  [default: auto]",
+)
+@click.option(
+    "--dtype",
+    "dtypes",
+    multiple=True,
+    metavar="DTYPE",
+    help="What to compare in. Repeatable.  [default: float32 and float64]",
+)
 @click.option("--no-verify", is_flag=True, help="Do not compare the result with the original.")
-@click.option("--min-length", type=click.IntRange(min=1), metavar="N", help="grouped: leave lines of fewer layers alone.  [default: 2]")
-@click.option("--name", "names", multiple=True, metavar="OLD=NEW", help="grouped: another name for an attribute, as features=stem. Repeatable.")
-@click.option("--format", "format_", type=click.Choice(["text", "json", "markdown", "github"]), default="text", show_default=True, help="text: the diff on stdout, the story on stderr. Others: on stdout.")
-@click.option("--output-file", type=click.Path(dir_okay=False), metavar="FILE", help="Write what goes to stdout here instead.")
+@click.option(
+    "--min-length",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="grouped: leave lines of fewer layers alone.  [default: 2]",
+)
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="grouped: another name for an attribute, as features=stem. Repeatable.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json", "markdown", "github"]),
+    default="text",
+    show_default=True,
+    help="text: the diff on stdout, the story on stderr. Others: on stdout.",
+)
+@click.option(
+    "--output-file", type=click.Path(dir_okay=False), metavar="FILE", help="Write what goes to stdout here instead."
+)
 def convert(
     target: str,
     inputs: tuple[str, ...],
@@ -134,7 +184,9 @@ def _guard(command: str, target: str, run: Callable[[Callable[[str], None]], Rep
     except SeqifyError as error:
         return Report.of_error(command, target, error, versions())
     except OSError as error:
-        reason = CannotAsk(Diagnostic("SQ902", f"{error.strerror or error}: `{error.filename}`", help="nothing was written"))
+        reason = CannotAsk(
+            Diagnostic("SQ902", f"{error.strerror or error}: `{error.filename}`", help="nothing was written")
+        )
         return Report.of_error(command, target, reason, versions())
     except Exception as error:
         import traceback

@@ -76,6 +76,6 @@ def _parse(path: Path) -> Config:
     for entry in table.get("target", []):
         inputs = entry.get("inputs", [])
         if not isinstance(entry.get("target"), str) or not all(isinstance(item, str) for item in inputs):
-            raise wrong("each `[[tool.seqify.target]]` has `target = \"...\"` and `inputs = [\"...\"]`")
+            raise wrong('each `[[tool.seqify.target]]` has `target = "..."` and `inputs = ["..."]`')
         targets.append(TargetConfig(parse_target(entry["target"]), tuple(inputs)))
     return Config(path.parent, min_length, tuple(targets))

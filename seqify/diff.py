@@ -10,6 +10,7 @@ import bisect
 import difflib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 __all__ = ["unified_diff"]
 
@@ -21,7 +22,8 @@ def unified_diff(old: str, new: str, filename: str) -> str:
     if old == new:
         return ""
     a, b = old.splitlines(keepends=True), new.splitlines(keepends=True)
-    matcher = difflib.SequenceMatcher(None, [], [])
+    # the standard matcher, given its matches, does the grouping
+    matcher: Any = difflib.SequenceMatcher(None, [], [])
     matcher.a, matcher.b = a, b
     blocks = list(_join(_match(a, b, 0, len(a), 0, len(b))))
     matcher.matching_blocks = [difflib.Match(*block) for block in [*blocks, (len(a), len(b), 0)]]
@@ -61,9 +63,7 @@ def _join(blocks: Iterator[tuple[int, int, int]]) -> Iterator[tuple[int, int, in
         yield i, j, size
 
 
-def _match(
-    a: Sequence[str], b: Sequence[str], a1: int, a2: int, b1: int, b2: int
-) -> Iterator[tuple[int, int, int]]:
+def _match(a: Sequence[str], b: Sequence[str], a1: int, a2: int, b1: int, b2: int) -> Iterator[tuple[int, int, int]]:
     """Matching runs of lines between `a[a1:a2]` and `b[b1:b2]`, as (start in a, start in b, length)."""
     while a1 < a2 and b1 < b2 and a[a1] == b[b1]:
         yield a1, b1, 1
@@ -87,9 +87,7 @@ def _match(
         yield a2, b2, tail
 
 
-def _unique_in_order(
-    a: Sequence[str], b: Sequence[str], a1: int, a2: int, b1: int, b2: int
-) -> list[tuple[int, int]]:
+def _unique_in_order(a: Sequence[str], b: Sequence[str], a1: int, a2: int, b1: int, b2: int) -> list[tuple[int, int]]:
     """Pairs of lines that occur once on each side: the longest sequence of them that rises on both."""
     counts_a, counts_b = Counter(a[a1:a2]), Counter(b[b1:b2])
     place = {line: j for j, line in enumerate(b[b1:b2], b1) if counts_b[line] == 1}

@@ -1,8 +1,8 @@
 """Exceptions that carry a diagnostic.
 
-    SeqifyError
-     ├── CannotAsk    the question could not be asked (exit status 2)
-     └── Refusal      the question was understood and the answer is no (exit status 1)
+SeqifyError
+ ├── CannotAsk    the question could not be asked (exit status 2)
+ └── Refusal      the question was understood and the answer is no (exit status 1)
 """
 
 from __future__ import annotations

@@ -30,11 +30,15 @@ class Inputs:
     @property
     def batch(self) -> int:
         """The size of the first tensor's first dimension; 0 when no tensor has one."""
-        return next((int(value.shape[0]) for value in self.values.values() if isinstance(value, Tensor) and value.dim()), 0)
+        return next(
+            (int(value.shape[0]) for value in self.values.values() if isinstance(value, Tensor) and value.dim()), 0
+        )
 
     def with_batch(self, batch: int) -> Inputs:
         """The same inputs at another batch size: every tensor that starts with the batch dimension changes."""
-        return dataclasses.replace(self, values={name: _resize(value, self.batch, batch) for name, value in self.values.items()})
+        return dataclasses.replace(
+            self, values={name: _resize(value, self.batch, batch) for name, value in self.values.items()}
+        )
 
     def to(self, device: str | torch.device) -> Inputs:
         """The same inputs on a device."""
@@ -44,7 +48,12 @@ class Inputs:
     def describe(self) -> tuple[dict[str, Any], ...]:
         """Name, shape, dtype and origin of each tensor."""
         return tuple(
-            {"name": name, "shape": list(value.shape), "dtype": str(value.dtype).removeprefix("torch."), "origin": self.origin}
+            {
+                "name": name,
+                "shape": list(value.shape),
+                "dtype": str(value.dtype).removeprefix("torch."),
+                "origin": self.origin,
+            }
             for name, value in self.values.items()
             if isinstance(value, Tensor)
         )
@@ -80,11 +89,17 @@ def parse_inputs(module: nn.Module, texts: Sequence[str], origin: str = "given")
     positional = [parameter.name for parameter in _parameters(module) if parameter.kind is not parameter.KEYWORD_ONLY]
     values: dict[str, Tensor] = {}
     for text in texts:
-        match = re.fullmatch(r"(?:(?P<name>\w+)=)?(?:(?P<dtype>[a-z]+\d*):)?(?P<shape>\d+(?:,\d+)*)", text.replace(" ", ""))
+        match = re.fullmatch(
+            r"(?:(?P<name>\w+)=)?(?:(?P<dtype>[a-z]+\d*):)?(?P<shape>\d+(?:,\d+)*)", text.replace(" ", "")
+        )
         dtype = getattr(torch, (match["dtype"] or "float32") if match else "", None)
         if match is None or not isinstance(dtype, torch.dtype):
             raise CannotAsk(
-                Diagnostic("SQ005", f"`{text}` is not an input", help="write `[NAME=][DTYPE:]SHAPE`, as `8,3,32,32` or `ids=int64:4,16`")
+                Diagnostic(
+                    "SQ005",
+                    f"`{text}` is not an input",
+                    help="write `[NAME=][DTYPE:]SHAPE`, as `8,3,32,32` or `ids=int64:4,16`",
+                )
             )
         free = [name for name in positional if name not in values]
         name = match["name"] or (free[0] if free else "")
@@ -122,18 +137,24 @@ def find_inputs(module: nn.Module, accepts: Callable[[Inputs], bool]) -> Inputs:
     Raises:
         CannotAsk: SQ005, when nothing fits or forward needs several arguments.
     """
-    required = [item for item in _parameters(module) if item.default is item.empty and item.kind is not item.VAR_KEYWORD]
+    required = [
+        item for item in _parameters(module) if item.default is item.empty and item.kind is not item.VAR_KEYWORD
+    ]
     names = [item.name for item in required]
     if len(required) != 1 or required[0].kind is required[0].VAR_POSITIONAL:
         example = " ".join(f"--input {name}=..." for name in names)
         raise CannotAsk(
-            Diagnostic("SQ005", f"forward takes {len(required)} arguments ({', '.join(names)})", help=f"give each: {example}")
+            Diagnostic(
+                "SQ005", f"forward takes {len(required)} arguments ({', '.join(names)})", help=f"give each: {example}"
+            )
         )
     for value in _guesses(module):
         candidate = Inputs({names[0]: value}, "probed")
         if accepts(candidate):
             return candidate
-    raise CannotAsk(Diagnostic("SQ005", "no input was given and probing found none", help="give its shape: `--input 8,3,64,64`"))
+    raise CannotAsk(
+        Diagnostic("SQ005", "no input was given and probing found none", help="give its shape: `--input 8,3,64,64`")
+    )
 
 
 # Sizes in the order in which people use them; a gray image is more often 28 wide.

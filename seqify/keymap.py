@@ -53,7 +53,11 @@ class KeyMap:
         result = OrderedDict((new, state_dict[old]) for new, old in self.keys.items())
         metadata = getattr(state_dict, "_metadata", None)
         if metadata is not None:
-            moved = OrderedDict((path, metadata[path]) for path in ("", *metadata) if path in metadata and path not in self.modules.values())
+            moved = OrderedDict(
+                (path, metadata[path])
+                for path in ("", *metadata)
+                if path in metadata and path not in self.modules.values()
+            )
             moved |= {new: metadata[old] for new, old in self.modules.items() if old in metadata}
             result._metadata = moved  # type: ignore[attr-defined]
         return result

@@ -102,7 +102,9 @@ def load_target(text: str) -> Model:
     if isinstance(found, nn.Module):
         if target.call is not None:
             raise CannotAsk(
-                Diagnostic("SQ004", f"`{name}` is a module instance, not a class", help=f"name it without arguments: `{name}`")
+                Diagnostic(
+                    "SQ004", f"`{name}` is a module instance, not a class", help=f"name it without arguments: `{name}`"
+                )
             )
         return Model(text, found, type(found), module, _file_of(type(found)), name, None)
     if not callable(found):
@@ -114,7 +116,9 @@ def load_target(text: str) -> Model:
     home = sys.modules.get(getattr(found, "__module__", ""), module)
     if home is not module and getattr(home, name.rpartition(".")[2], None) is found:
         module, expression = home, name.rpartition(".")[2] + target.arguments
-    return Model(text, instance, kind, module, _file_of(kind), expression, lambda seed: build_in(module, expression, seed))
+    return Model(
+        text, instance, kind, module, _file_of(kind), expression, lambda seed: build_in(module, expression, seed)
+    )
 
 
 def load_live(instance: nn.Module) -> Model:
@@ -152,9 +156,7 @@ def _import(name: str) -> ModuleType:
         raise _raised("SQ003", f"`{name}` cannot be imported", error) from None
 
 
-def load_file(
-    path: str | os.PathLike[str], name: str | None = None, stands_for: str | None = None
-) -> ModuleType:
+def load_file(path: str | os.PathLike[str], name: str | None = None, stands_for: str | None = None) -> ModuleType:
     """
     Import a Python file by its path, with whatever packages it is part of.
 
@@ -170,9 +172,7 @@ def load_file(
     if not file.is_file():
         near = [str(other) for other in sorted(file.parent.glob("*.py"))] if file.parent.is_dir() else []
         hint = difflib.get_close_matches(str(file), near, n=3, cutoff=0.5)
-        raise CannotAsk(
-            Diagnostic("SQ001", f"no file `{path}`", help=f"did you mean {_or(hint)}?" if hint else None)
-        )
+        raise CannotAsk(Diagnostic("SQ001", f"no file `{path}`", help=f"did you mean {_or(hint)}?" if hint else None))
     file = file.resolve()
     root, parts = file.parent, [file.stem]
     while name is None and (root / "__init__.py").is_file():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import os
 import re
 from collections import Counter
@@ -44,7 +45,7 @@ def layer_names(stems: Sequence[str], taken: Collection[str]) -> list[str]:
     """
     A name for each new layer of a flat class: the stem alone where it is the only one, else with a number.
 
-    `relu, relu, flatten` gives `relu1, relu2, flatten`.
+    `relu, relu, flatten` gives `relu1, relu2, flatten`, or `relu2, relu3, flatten` where `relu` is taken.
     """
     used = set(taken)
     names = []
@@ -54,7 +55,7 @@ def layer_names(stems: Sequence[str], taken: Collection[str]) -> list[str]:
         if counts[stem] == 1 and stem not in used:
             name = stem
         else:
-            number = numbers.get(stem, 0) + 1
+            number = numbers.get(stem, 1 if stem in taken else 0) + 1
             while f"{stem}{number}" in used:
                 number += 1
             numbers[stem] = number
@@ -64,18 +65,20 @@ def layer_names(stems: Sequence[str], taken: Collection[str]) -> list[str]:
     return names
 
 
-def group_name(chain: Chain, flow: Flow, cls: ClassSource, children: Mapping[str, nn.Module]) -> str:
+def group_name(
+    chain: Chain, flow: Flow, cls: ClassSource, children: Mapping[str, nn.Module], taken: Collection[str]
+) -> str:
     """What a group of layers inside a bigger forward is: the user's own word for it, or the kind of its layers."""
     attributes = [layer.attribute for layer in chain.layers if layer.attribute is not None]
     end = chain.layers[-1].step
     following = flow.steps[end + 1] if end + 1 < len(flow.steps) else None
     shared = _shared_prefix([name for name in attributes if next(children[name].parameters(), None) is not None])
     if shared:
-        return shared
+        return shared if shared not in taken else f"{shared}_layers"
     if following is not None and ".add" in following.target and len(list(following.values())) == 2:
         return "body"
     word = _variable(chain, cls)
-    if word:
+    if word and word not in taken:
         return word
     kinds = [type(children[name]) for name in attributes]
     if any(issubclass(kind, nn.modules.conv._ConvNd) for kind in kinds):
@@ -84,12 +87,23 @@ def group_name(chain: Chain, flow: Flow, cls: ClassSource, children: Mapping[str
 
 
 def _shared_prefix(names: list[str]) -> str:
-    prefix = os.path.commonprefix(names) if len(names) > 1 else ""
-    part = prefix if prefix.endswith("_") else re.sub(r"_[a-z]*$|\d+$", "", prefix)
-    part = part.rstrip("_")
-    if len(part) < 3 or part.rstrip("0123456789") in _KINDS or not part.isidentifier():
-        return ""
-    return _PARTS.get(part, part)
+    """
+    What most of the layers' names begin with, when it names a part of the network.
+
+    `enc1, enc2` gives `encoder`, `down1a, down1b` gives `down1`, `conv1, conv2` nothing.
+    """
+    found: Counter[str] = Counter()
+    for left, right in itertools.combinations(names[:20], 2):
+        prefix = os.path.commonprefix([left, right])
+        if any(name[len(prefix) :].isdigit() for name in (left, right)):
+            prefix = prefix.rstrip("0123456789")
+        found[re.sub(r"_[a-z]*$", "", prefix)] += 1
+    for part, _ in found.most_common():
+        members = sum(name.startswith(part) for name in names)
+        stem = part.rstrip("0123456789")
+        if len(stem) >= 2 and members * 3 >= len(names) * 2 and stem not in _KINDS and part.isidentifier():
+            return _PARTS.get(part, part)
+    return ""
 
 
 def _variable(chain: Chain, cls: ClassSource) -> str:

@@ -71,7 +71,9 @@ def observe(module: nn.Module, inputs: Inputs) -> Flow:
     try:
         return _observe(model, inputs)
     except CannotAsk:
-        if not any(tensor.is_meta for tensor in model.parameters()) or any(tensor.is_meta for tensor in module.parameters()):
+        if not any(tensor.is_meta for tensor in model.parameters()) or any(
+            tensor.is_meta for tensor in module.parameters()
+        ):
             raise
         return _observe(module, inputs)  # forward makes tensors of its own, which the meta device cannot mix with
 
@@ -117,7 +119,12 @@ def _join(base: Flow, other: Flow, axis: str) -> Flow:
     """The base recording, its steps marked where the other one's plain arguments differ."""
     steps = []
     for index, (left, right) in enumerate(zip(base.steps, other.steps, strict=False)):
-        if (left.kind, left.target, left.mutates, _places(left)) != (right.kind, right.target, right.mutates, _places(right)):
+        if (left.kind, left.target, left.mutates, _places(left)) != (
+            right.kind,
+            right.target,
+            right.mutates,
+            _places(right),
+        ):
             raise _differs(left, right, axis)
         steps.append(_mark(left, right, axis))
         assert left.index == index

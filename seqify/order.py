@@ -191,9 +191,7 @@ def _misplaced(existing: Sequence[Statement], fixed: set[int]) -> list[Statement
     for item in existing:
         while following and following[0] <= low:
             following.pop(0)
-        if item.index in fixed:
-            low = item.index
-        elif item.index > low and (not following or item.index < following[0]):
+        if item.index in fixed or (item.index > low and (not following or item.index < following[0])):
             low = item.index
         else:
             moving.append(item)

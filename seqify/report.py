@@ -121,7 +121,12 @@ class Report:
                 {
                     "name": chain.name,
                     "layers": [
-                        {"name": layer.name, "constructor": layer.constructor, "from": layer.origin, "location": _place(layer.location)}
+                        {
+                            "name": layer.name,
+                            "constructor": layer.constructor,
+                            "from": layer.origin,
+                            "location": _place(layer.location),
+                        }
                         for layer in chain.layers
                     ],
                 }

@@ -211,7 +211,13 @@ class _Recorder(TorchFunctionMode):
                 here = f"{path}.{name}" if path else name
                 if held is value:
                     return f"self.{here}"
-                items = held.items() if isinstance(held, dict) else enumerate(held) if isinstance(held, list | tuple) else ()
+                items = (
+                    held.items()
+                    if isinstance(held, dict)
+                    else enumerate(held)
+                    if isinstance(held, list | tuple)
+                    else ()
+                )
                 for key, item in items:
                     if item is value:
                         return f"self.{here}[{key!r}]"
@@ -293,7 +299,13 @@ class _Recorder(TorchFunctionMode):
         return result
 
     def _step(
-        self, kind: str, target: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[[], Any]
+        self,
+        kind: str,
+        target: str,
+        function: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        run: Callable[[], Any],
     ) -> Any:
         references = self.reference(args), self.reference(kwargs)
         site = self.site()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from seqify.classes import ClassSource, FunctionNode, Statement
-from seqify.emit.rows import RowText, attached_row, constructor, reindent, value_text
+from seqify.emit.rows import RowText, attached_row, constructor, reindent, removals, value_text
 from seqify.names import fresh
 from seqify.order import Placement
 from seqify.plan import Group
@@ -127,24 +127,14 @@ class Constructor:
             attribute = statement.attribute or ""
             inline = attribute in self.home and attribute not in self.locals
             block = "".join(blocks.get(statement.index, []))
-            if inline:
-                edits.append(self._take_out(statement, gone, block))
+            first, last = attached_row(self.source, statement.node), statement.node.end_lineno or 0
+            if inline and block:
+                edits.append(Edit(self.source.row_start(first), self.source.row_start(last + 1), block))
+            elif inline:
+                gone.update(range(first, last + 1))
             else:
                 edits += self._keep(statement, block)
-        return [edit for edit in edits if edit.start != edit.end or edit.text]
-
-    def _take_out(self, statement: Statement, gone: set[int], block: str) -> Edit:
-        source = self.source
-        first, last = attached_row(source, statement.node), statement.node.end_lineno or 0
-        gone.update(range(first, last + 1))
-        start = first
-        while not block and start > 1 and not source.row_text(start - 1).strip():
-            start -= 1
-        if start < first:  # a blank row between two that go, or before a blank row, would be one too many
-            after = source.row_text(last + 1).strip() if last < source.last_row else ""
-            if start - 1 not in gone and after:
-                start = first
-        return Edit(source.row_start(start), source.row_start(last + 1), block)
+        return [*edits, *removals(self.source, gone)]
 
     def _keep(self, statement: Statement, block: str) -> list[Edit]:
         source, node = self.source, statement.node

@@ -80,7 +80,11 @@ class _Writer:
         """`self.relu1 = nn.ReLU()`, with its comments from forward."""
         if value is None:
             copied = row.layer.attribute is not None
-            value = value_text(self.cls, self._statement(row).node) if copied else constructor(row.layer, self.style.nn, self.style.helpers)
+            value = (
+                value_text(self.cls, self._statement(row).node)
+                if copied
+                else constructor(row.layer, self.style.nn, self.style.helpers)
+            )
         text = RowText(value)
         above, behind = self.dealt.get(row.key, ([], None))
         text.add(above, behind)
@@ -93,12 +97,18 @@ class _Writer:
         place: int | None = None  # the offset behind the last statement that stays
         first = next(self._statement(row) for row in rows if row.origin == "moved" and row.key not in moving)
         indent = self.source.indent(first.node.lineno)
-        for row in rows:
+        for index, row in enumerate(rows):
             if row.origin == "moved" and row.key not in moving:
                 node = self._statement(row).node
                 edits += self._comment(row, node)
                 place = self.source.row_start((node.end_lineno or 0) + 1)
                 continue
+            if place is not None and row.layer.stem in ("flatten", "dropout"):
+                # these open the next layer's paragraph rather than close the last one's
+                following = next((other for other in rows[index:] if other.origin == "moved" and other.key not in moving), None)
+                if following is not None:
+                    node = self._statement(following).node
+                    place = self.source.row_start(attached_row(self.source, node))
             text = self._move(row, edits) if row.origin == "moved" else self._line(row, indent)
             if place is None:
                 before.append(text)
@@ -121,7 +131,9 @@ class _Writer:
         edits = []
         if above:
             start = self.source.row_start(node.lineno)
-            edits.append(Edit(start, start, "".join(f"{self.source.indent(node.lineno)}{comment}\n" for comment in above)))
+            edits.append(
+                Edit(start, start, "".join(f"{self.source.indent(node.lineno)}{comment}\n" for comment in above))
+            )
         if behind and behind not in known:
             end = self.source.span(node)[1]
             edits.append(Edit(end, end, f"  {behind}"))
@@ -134,7 +146,9 @@ class _Writer:
         start, end = self.source.row_start(first), self.source.row_start(last + 1)
         edits.append(Edit(start, end, ""))
         above, behind = self.dealt.get(row.key, ([], None))
-        extra = "".join(f"{self.source.indent(node.lineno)}{item}\n" for item in [*above, *([behind] if behind else [])])
+        extra = "".join(
+            f"{self.source.indent(node.lineno)}{item}\n" for item in [*above, *([behind] if behind else [])]
+        )
         return extra + self.source.text[start:end]
 
     def as_locals(self, rows: tuple[Row, ...], anchor: int) -> list[Edit]:
@@ -149,11 +163,12 @@ class _Writer:
                 local[row.key] = fresh(row.key, names | set(local.values()))
         edits = []
         for statement in cls.statements[: anchor + 1]:
-            for node in cls.attributes(cls.init, statement.node):
-                if node.attr in local:
-                    edits.append(Edit(*source.span(node), local[node.attr]))
+            for read in cls.attributes(cls.init, statement.node):
+                if read.attr in local:
+                    edits.append(Edit(*source.span(read), local[read.attr]))
         node = cls.statements[anchor].node
         indent = source.indent(node.lineno)
         place = source.row_start((node.end_lineno or 0) + 1)
-        block = "".join(self._line(row, indent, local.get(row.key)) for row in rows)
+        block = f"\n{indent}# nn.Sequential runs its layers in the order of these lines\n"
+        block += "".join(self._line(row, indent, local.get(row.key)) for row in rows)
         return [*edits, Edit(place, place, block)]

@@ -27,7 +27,9 @@ def emit_function(plan: Plan, cls: ClassSource, style: Style) -> list[Edit]:
     inside = set(range(cls.init.lineno, (cls.init.end_lineno or 0) + 1))
     flow = [comment for comment in _comments(source, cls.forward)]
     dealt = {("", key): value for key, value in comments_for(cls, group.rows, flow).items()} if flow else {}
-    edits = constructor.edits(lambda _: f"{model} = {style.nn}Sequential" if later else f"return {style.nn}Sequential", dealt)
+    edits = constructor.edits(
+        lambda _: f"{model} = {style.nn}Sequential" if later else f"return {style.nn}Sequential", dealt
+    )
     edits += [_delete(source, item) for item in cls.statements if is_super_init(item.node)]
     edits += _rename_self(cls, later, model, edits)
     body_rows = range(_body_row(cls.init, cls.statements), (cls.init.end_lineno or 0) + 1)
@@ -61,14 +63,19 @@ def emit_function(plan: Plan, cls: ClassSource, style: Style) -> list[Edit]:
 
 
 def _comments(source: SourceFile, function: FunctionNode) -> list[Comment]:
-    return [source.comments[row] for row in range(function.lineno, (function.end_lineno or 0) + 1) if row in source.comments]
+    return [
+        source.comments[row] for row in range(function.lineno, (function.end_lineno or 0) + 1) if row in source.comments
+    ]
 
 
 def _body_row(init: FunctionNode, statements: tuple[Statement, ...]) -> int:
     """The row on which the constructor's statements begin, comments above the first included."""
     if ast.get_docstring(init, clean=False) is not None:
         return (init.body[0].end_lineno or 0) + 1
-    header = max((part.end_lineno or 0 for part in ast.walk(init.args) if isinstance(part, ast.expr | ast.arg)), default=init.lineno)
+    header = max(
+        (part.end_lineno or 0 for part in ast.walk(init.args) if isinstance(part, ast.expr | ast.arg)),
+        default=init.lineno,
+    )
     if init.returns is not None:
         header = max(header, init.returns.end_lineno or 0)
     return min(max(header + 1, init.lineno + 1), statements[0].node.lineno)

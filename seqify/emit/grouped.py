@@ -12,7 +12,7 @@ import ast
 
 from seqify.classes import ClassSource
 from seqify.emit.constructor import Constructor, Style
-from seqify.emit.rows import attached_row, comments_for, renamed
+from seqify.emit.rows import attached_row, comments_for, removals, renamed
 from seqify.plan import Group, Plan
 from seqify.source import Comment, Edit
 
@@ -53,20 +53,21 @@ def _edit_forward(plan: Plan, cls: ClassSource) -> tuple[list[Edit], _Comments]:
             loose += [source.comments[row] for row in range(first, last + 1) if row in source.comments]
         loose += _call_group(group, cls, edits)
         if loose:
-            for key, comments in comments_for(cls, group.rows, loose).items():
-                dealt[group.name, key] = comments
+            for key, pair in comments_for(cls, group.rows, loose).items():
+                dealt[group.name, key] = pair
     going = {index for group in plan.groups for index in group.chain.statements[:-1]} | set(plan.gaps)
-    for index in sorted(going):
+    gone: set[int] = set()
+    spanned = {index for group in plan.groups for index in group.chain.statements}
+    for index in going:
         first, last = attached_row(source, body[index]), body[index].end_lineno or 0
-        if index in plan.gaps and index not in {item for group in plan.groups for item in group.chain.statements}:
-            kept = "".join(
-                f"{source.indent(body[index].lineno)}{source.comments[row].text}\n"
-                for row in range(first, last + 1)
-                if row in source.comments
-            )
-        else:
-            kept = ""
-        edits.append(Edit(source.row_start(first), source.row_start(last + 1), kept))
+        comments = [source.comments[row] for row in range(first, last + 1) if row in source.comments]
+        if index in spanned or not comments:
+            gone.update(range(first, last + 1))
+        else:  # a size that nothing needs any more; what was said about it stays
+            indent = source.indent(body[index].lineno)
+            kept = "".join(f"{indent}{comment.text}\n" for comment in comments)
+            edits.append(Edit(source.row_start(first), source.row_start(last + 1), kept))
+    edits += removals(source, gone)
     return edits, dealt
 
 

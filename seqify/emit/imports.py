@@ -76,7 +76,9 @@ def _is_idle(node: ast.Import | ast.ImportFrom, alias: ast.alias, before: set[st
 
 def _without(source: SourceFile, node: ast.Import | ast.ImportFrom, index: int) -> Edit:
     def offset(alias: ast.alias, end: bool) -> int:
-        return source.offset(*(alias.end_lineno or 0, alias.end_col_offset or 0) if end else (alias.lineno, alias.col_offset))
+        return source.offset(
+            *(alias.end_lineno or 0, alias.end_col_offset or 0) if end else (alias.lineno, alias.col_offset)
+        )
 
     if index + 1 < len(node.names):
         return Edit(offset(node.names[index], False), offset(node.names[index + 1], False), "")
@@ -105,6 +107,9 @@ def add_import(source: SourceFile, statement: str) -> Edit:
         end = source.row_start((standard.end_lineno or 0) + 1)
         return Edit(end, end, f"{statement}\n")
     torch_imports = [node for node in imports if "torch" in ast.unparse(node)]
+    if statement == "import torch" and torch_imports:
+        start = source.row_start(torch_imports[0].lineno)
+        return Edit(start, start, f"{statement}\n")
     end = source.row_start(((torch_imports or imports)[-1].end_lineno or 0) + 1)
     return Edit(end, end, f"{statement}\n")
 

@@ -55,7 +55,7 @@ def emit(plan: Plan, cls: ClassSource) -> Rewrite:
         edits.append(_helpers(cls, missing, names, style))
     if plan.layout == "flat" and "OrderedDict" not in cls.names:
         imports.append("from collections import OrderedDict")
-    edits += [add_import(source, statement) for statement in imports]
+    edits += [add_import(source, statement) for statement in sorted(imports)]
     text = remove_unused(source, apply_edits(source, edits))
     _check(source, text)
     return Rewrite(source, text, tuple(edits), tuple(names[name] for name in missing))

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import ast
+import bisect
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from seqify.classes import ClassSource, FunctionNode
 from seqify.ops import Layer
 from seqify.plan import Row
-from seqify.source import Comment, SourceFile
+from seqify.source import Comment, Edit, SourceFile
 
-__all__ = ["RowText", "attached_row", "comments_for", "constructor", "docstring_comments", "reindent", "renamed", "value_text"]
+__all__ = [
+    "RowText",
+    "attached_row",
+    "comments_for",
+    "constructor",
+    "docstring_comments",
+    "reindent",
+    "removals",
+    "renamed",
+    "value_text",
+]
 
 
 @dataclass
@@ -60,6 +71,28 @@ def attached_row(source: SourceFile, node: ast.stmt) -> int:
     return row
 
 
+def removals(source: SourceFile, gone: Collection[int]) -> list[Edit]:
+    """Edits that take rows out, and blank rows with them where two stretches of blank rows would meet."""
+    edits: list[Edit] = []
+    rows = sorted(gone)
+    while rows:
+        first = last = rows[0]
+        end = first
+        while end in gone or (end <= source.last_row and not source.row_text(end).strip()):
+            last = end if end in gone else last
+            end += 1
+        rows = rows[bisect.bisect_right(rows, last) :]
+        above = first
+        while above > 1 and not source.row_text(above - 1).strip():
+            above -= 1
+        if first - above <= end - last - 1:
+            first = above
+        else:
+            last = end - 1
+        edits.append(Edit(source.row_start(first), source.row_start(last + 1), ""))
+    return edits
+
+
 def renamed(source: SourceFile, start: int, end: int, replacements: Sequence[tuple[int, int, str]]) -> str:
     """The text between two offsets, with pieces of it replaced."""
     pieces, done = [], start
@@ -95,7 +128,9 @@ def reindent(text: str, old: str, new: str, node: ast.AST) -> str:
     return "\n".join([first, *(new + row.removeprefix(old) if row.startswith(old) else row for row in rest)])
 
 
-def comments_for(cls: ClassSource, rows: Sequence[Row], comments: Iterable[Comment]) -> dict[str, tuple[list[str], str | None]]:
+def comments_for(
+    cls: ClassSource, rows: Sequence[Row], comments: Iterable[Comment]
+) -> dict[str, tuple[list[str], str | None]]:
     """
     Deal comments of forward out to layers, by row key: those above, and the one behind.
 

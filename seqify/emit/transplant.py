@@ -40,13 +40,18 @@ def transplant(old: nn.Module, plan: Plan, cls: ClassSource, converted: ModuleTy
     new: nn.Module = kind.__new__(kind)
     new.__dict__.update(body.__dict__)
     if plan.layout == "flat":
-        new._modules = dict(zip((row.key for row in plan.groups[0].rows), _layers(plan.groups[0], body, converted), strict=True))
+        new._modules = dict(
+            zip((row.key for row in plan.groups[0].rows), _layers(plan.groups[0], body, converted), strict=True)
+        )
         return new
     new._modules = dict(children)
     for group in plan.groups:
-        moved = [row.layer.attribute for row in group.rows if row.origin == "moved" and row.layer.attribute not in plan.keeps]
+        moved = [
+            row.layer.attribute for row in group.rows if row.origin == "moved" and row.layer.attribute not in plan.keeps
+        ]
         made = _sequential(group, body, converted)
-        last = max(moved, key=list(children).index, default=None)
+        order = list(children)
+        last = max((name for name in moved if name is not None), key=order.index, default=None)
         ordered: dict[str, nn.Module | None] = {}
         for name, child in new._modules.items():
             if name == last:

@@ -34,7 +34,11 @@ def _stored(parameters: str) -> str:
 
 def _helper(name: str, doc: str, parameters: str, expression: str) -> Helper:
     """A module with these constructor parameters that returns this expression of `input`."""
-    init = f"    def __init__(self, {parameters}) -> None:\n        super().__init__()\n{_stored(parameters)}\n\n" if parameters else ""
+    init = (
+        f"    def __init__(self, {parameters}) -> None:\n        super().__init__()\n{_stored(parameters)}\n\n"
+        if parameters
+        else ""
+    )
     forward = f"    def forward(self, input: torch.Tensor) -> torch.Tensor:\n        return {expression}\n"
     return Helper(name, f'class {name}(nn.Module):\n    """{doc}"""\n\n{init}{forward}')
 

@@ -112,7 +112,9 @@ class Words:
         for part in ast.walk(node):
             if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id == me:
                 if part.attr not in self.plain:
-                    raise _NoMatch("SQ308", f"`{text}` reads `self.{part.attr}`, which is not a plain constant of the class")
+                    raise _NoMatch(
+                        "SQ308", f"`{text}` reads `self.{part.attr}`, which is not a plain constant of the class"
+                    )
                 found.add(part.attr)
             elif isinstance(part, ast.Name) and part.id != me:
                 known = part.id in self.cls.names or hasattr(builtins, part.id)
@@ -120,7 +122,15 @@ class Words:
                     raise _NoMatch("SQ308", f"`{text}` is computed in forward")
             elif isinstance(part, ast.Call):
                 function = self.namespace(part.func)
-                plain_builtin = isinstance(part.func, ast.Name) and part.func.id in ("int", "float", "tuple", "list", "max", "min", "round")
+                plain_builtin = isinstance(part.func, ast.Name) and part.func.id in (
+                    "int",
+                    "float",
+                    "tuple",
+                    "list",
+                    "max",
+                    "min",
+                    "round",
+                )
                 if not plain_builtin and getattr(function, "__module__", None) != "math":
                     raise _NoMatch("SQ308", f"`{text}` is computed in forward")
             elif isinstance(part, ast.Starred | ast.NamedExpr | ast.Lambda | ast.Await | ast.Yield | ast.YieldFrom):
@@ -217,7 +227,9 @@ def _take_apart(node: ast.expr, op: Op, words: Words) -> tuple[ast.expr, list[tu
         me = words.cls.self_name(forward) if forward is not None else None
         if not (isinstance(node.func.value, ast.Name) and node.func.value.id == me):
             return node.func.value, rest
-    raise _NoMatch("SQ301", f"`{words.cls.source.segment(node.func)}` is a function that the class holds, which may be another one")
+    raise _NoMatch(
+        "SQ301", f"`{words.cls.source.segment(node.func)}` is a function that the class holds, which may be another one"
+    )
 
 
 def _bind(
@@ -360,7 +372,10 @@ def _view(call: _Call) -> _Built:
             return "nn.Flatten", "", frozenset(), ()
         if isinstance(shape[1], int) and shape[1] == _product(taken[1:]):
             # the number is the user's own, and says the same thing twice
-            note = Diagnostic("SQ302", f"`{call.text(nodes[0])}, {call.text(nodes[1])}` became Flatten: another input size raises where it regrouped the batch")
+            note = Diagnostic(
+                "SQ302",
+                f"`{call.text(nodes[0])}, {call.text(nodes[1])}` became Flatten: another input size raises where it regrouped the batch",
+            )
             return "nn.Flatten", "", frozenset(), (note,) if shape[0] == -1 else ()
     if any(isinstance(part, SizeOf | SizeOp) for part in shape[1:]):
         raise _NoMatch("SQ308", "the shape is computed from a tensor's size")
@@ -428,7 +443,9 @@ def _pad(call: _Call) -> _Built:
         raise _NoMatch("SQ301", "this padding has no module in torch.nn")
     node = next(argument.node for argument in call.given if argument.parameter == "pad")
     rank = len(pad) // 2
-    kind = {"constant": "Constant", "reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}.get(mode)
+    kind = {"constant": "Constant", "reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}.get(
+        mode
+    )
     if kind is None:
         raise _NoMatch("SQ301", f"padding with mode `{mode}` has no module in torch.nn")
     if kind == "Constant" and not value:

@@ -58,7 +58,11 @@ def _unary(module: str, name: str, parameters: str = "", *, inplace: bool = Fals
 def _per_rank(module: str, stem: str, function: str, parameters: str, spaces: str = "F torch") -> list[Op]:
     """A family such as max_pool1d, max_pool2d, max_pool3d."""
     return [
-        Op(f"nn.{module}{rank}d", stem, " ".join(f"{space}.{function}{rank}d({parameters})" for space in spaces.split()))
+        Op(
+            f"nn.{module}{rank}d",
+            stem,
+            " ".join(f"{space}.{function}{rank}d({parameters})" for space in spaces.split()),
+        )
         for rank in (1, 2, 3)
     ]
 

@@ -16,7 +16,10 @@ def render_markdown(report: Report) -> str:
     rows = check_rows(report.checks)
     if rows:
         table = ["| | check | device | mode | result |", "|---|---|---|---|---|"]
-        table += [f"| {'✓' if ok else '✗'} | {name} | {device} | {modes} | {_cell(words)} |" for ok, name, device, modes, words in rows]
+        table += [
+            f"| {'✓' if ok else '✗'} | {name} | {device} | {modes} | {_cell(words)} |"
+            for ok, name, device, modes, words in rows
+        ]
         parts.append("\n".join(table) + "\n")
     if report.diff:
         fence = "`" * max(3, 1 + max((len(run) for run in report.diff.split() if set(run) == {"`"}), default=2))
@@ -24,7 +27,11 @@ def render_markdown(report: Report) -> str:
     if report.keymap is not None and report.keymap.renamed:
         table = ["| old | new |", "|---|---|"]
         table += [f"| `{old}` | `{new}` |" for new, old in report.keymap.renamed.items()]
-        parts.append(f"<details><summary>{len(report.keymap.renamed)} keys renamed</summary>\n\n" + "\n".join(table) + "\n\n</details>\n")
+        parts.append(
+            f"<details><summary>{len(report.keymap.renamed)} keys renamed</summary>\n\n"
+            + "\n".join(table)
+            + "\n\n</details>\n"
+        )
     if report.diagnostics:
         parts.append(
             "\n".join(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 import textwrap
 
-from seqify.diagnostics import Diagnostic, RULES, Severity
+from seqify.diagnostics import RULES, Diagnostic, Severity
 from seqify.render.words import check_rows, headline, input_words, verdict_words
 from seqify.report import Report
 

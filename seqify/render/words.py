@@ -20,7 +20,11 @@ def headline(report: Report) -> str:
     if not report.chains:
         return "nothing to convert" if report.status == "unchanged" else report.status
     where = ", ".join(f"{chain.name or report.layout} ({len(chain.layers)})" for chain in report.chains)
-    found = f"{count(report.calls, 'call')} in one straight line" if layers == report.calls else f"{layers} of {count(report.calls, 'call')}"
+    found = (
+        f"{count(report.calls, 'call')} in one straight line"
+        if layers == report.calls
+        else f"{layers} of {count(report.calls, 'call')}"
+    )
     return f"{found} → {where}"
 
 
@@ -73,7 +77,9 @@ def verdict_words(report: Report) -> str:
     if report.status == "different":
         return "Different: the result does not do what the original does. Nothing was written."
     if report.status in ("refused", "failed"):
-        return {"refused": "Refused.", "failed": "Failed: the question could not be asked."}[report.status] + " Nothing was written."
+        return {"refused": "Refused.", "failed": "Failed: the question could not be asked."}[
+            report.status
+        ] + " Nothing was written."
     if report.status == "converted":
         verdict = "Converted, and not compared (--no-verify)."
     elif all(check.bitwise for check in report.checks):

@@ -1,0 +1,222 @@
+"""Plans for the grouped layout: each straight line becomes an `nn.Sequential` attribute."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Mapping, Sequence
+
+from torch import nn
+
+from seqify.chains import Chain
+from seqify.classes import FunctionNode
+from seqify.diagnostics import Diagnostic, Severity
+from seqify.errors import Refusal
+from seqify.names import fresh, group_name
+from seqify.order import place
+from seqify.plan.subject import (
+    Group,
+    Plan,
+    Subject,
+    breaks,
+    constructor_reads,
+    is_container,
+    moved,
+    notes,
+    number_rows,
+    subclasses,
+)
+
+__all__ = ["plan_grouped"]
+
+
+def plan_grouped(subject: Subject, min_length: int, names: Mapping[str, str]) -> Plan | Diagnostic:
+    cls, flow = subject.cls, subject.flow
+    diagnostics: list[Diagnostic] = []
+    candidates: list[Chain] = []
+    for chain in subject.chains.chains:
+        for part in _without_containers(subject, chain):
+            if len(part.layers) < min_length or not part.has_module:
+                site = flow.steps[part.layers[0].step].site
+                count = len(part.layers)
+                message = f"{count} layer{'s' if count > 1 else ''}, left alone" + (
+                    "" if part.has_module else ", none with a constructor"
+                )
+                diagnostics.append(Diagnostic("SQ208", message, site.location() if site else None))
+            else:
+                candidates += _split_at_flatten(subject, part, min_length)
+    candidates = [chain for chain in candidates if not _refuse_moving(subject, chain, diagnostics)]
+    groups, renames = _form_groups(subject, candidates, names, diagnostics)
+    keeps = _kept_attributes(subject, groups)
+    needs = [
+        frozenset().union(
+            *(row.layer.reads for row in group.rows), *(constructor_reads(cls, row) for row in group.rows)
+        )
+        for group in groups
+    ]
+    placements = place(cls, [moved(group) for group in groups], needs, subject.children)
+    placed = []
+    for group, placement in zip(groups, placements, strict=True):
+        if isinstance(placement, str):
+            site = flow.steps[group.rows[0].layer.step].site
+            diagnostics.append(Diagnostic("SQ402", placement, site.location() if site else None))
+            for row in group.rows:
+                renames.pop(row.layer.attribute or "", None)
+        else:
+            placed.append((group, placement))
+    if not placed:
+        blocking = [item for item in diagnostics if item.severity is Severity.ERROR]
+        blocking += [item for item in breaks(subject) if item.severity is Severity.ERROR]
+        if blocking:
+            raise Refusal(*blocking, *(item for item in (*diagnostics, *breaks(subject)) if item not in blocking))
+        first = next(iter((*diagnostics, *breaks(subject))), None)
+        return Diagnostic(
+            "SQ209" if first is None else first.code,
+            "forward calls no layer" if first is None else first.message,
+            first.location if first is not None else cls.source.location(cls.node),
+        )
+    kept = tuple(group for group, _ in placed)
+    for group in kept:
+        diagnostics += notes(subject, group.chain)
+        diagnostics += _outside_uses(subject, group)
+    return Plan(
+        "grouped", kept, renames, tuple(diagnostics), subject.chains.gaps,
+        placements=tuple(placement for _, placement in placed), keeps=keeps,
+    )  # fmt: skip
+
+
+def _slice(subject: Subject, chain: Chain, start: int, stop: int) -> Chain:
+    layers = chain.layers[start:stop]
+    statements = sorted({index for layer in layers if (index := subject.cls.statement_of(layer.node)) is not None})
+    return Chain(layers, tuple(statements))
+
+
+def _without_containers(subject: Subject, chain: Chain) -> list[Chain]:
+    """The parts of a chain between modules that are an `nn.Sequential` already."""
+    parts, start = [], 0
+    for index, layer in enumerate(chain.layers):
+        if is_container(subject, layer):
+            parts.append((start, index))
+            start = index + 1
+    parts.append((start, len(chain.layers)))
+    return [_slice(subject, chain, start, stop) for start, stop in parts if stop > start]
+
+
+def _split_at_flatten(subject: Subject, chain: Chain, min_length: int) -> list[Chain]:
+    """A convolutional line that ends in a classifier is two groups, and the flatten opens the second."""
+    kinds = [type(subject.children[layer.attribute]) if layer.attribute else None for layer in chain.layers]
+    for index, layer in enumerate(chain.layers):
+        if layer.callee != "nn.Flatten" and kinds[index] is not nn.Flatten:
+            continue
+        before = any(kind is not None and issubclass(kind, nn.modules.conv._ConvNd) for kind in kinds[:index])
+        after = any(kind is not None and issubclass(kind, nn.Linear) for kind in kinds[index:])
+        enough = index >= min_length and len(kinds) - index >= min_length
+        node = subject.cls.forward_body[subject.cls.statement_of(chain.layers[index - 1].node) or 0]
+        if before and after and enough and not isinstance(node, ast.Expr):
+            return [_slice(subject, chain, 0, index), _slice(subject, chain, index, len(kinds))]
+    return [chain]
+
+
+def _refuse_moving(subject: Subject, chain: Chain, diagnostics: list[Diagnostic]) -> bool:
+    """Whether an attribute that would move is known by its name to something that no edit follows."""
+    cls = subject.cls
+    names = {layer.attribute for layer in chain.layers if layer.attribute is not None}
+    docstrings = {id(node.body[0].value) for node in ast.walk(cls.node) if _has_docstring(node)}  # type: ignore[attr-defined]
+    for node in ast.walk(cls.node):
+        if isinstance(node, ast.Constant) and node.value in names and id(node) not in docstrings:
+            diagnostics.append(
+                Diagnostic(
+                    "SQ403",
+                    f"`{node.value}` is named in a string, which may look the layer up",
+                    cls.source.location(node),
+                    level=Severity.ERROR,
+                )
+            )
+            return True
+    for subclass, where in subclasses(cls):
+        diagnostics.append(
+            Diagnostic("SQ403", f"`{subclass}` inherits the layers that would move", where, level=Severity.ERROR)
+        )
+        return True
+    return False
+
+
+def _has_docstring(node: ast.AST) -> bool:
+    return isinstance(node, FunctionNode | ast.ClassDef) and ast.get_docstring(node, clean=False) is not None
+
+
+def _form_groups(
+    subject: Subject, chains: Sequence[Chain], names: Mapping[str, str], diagnostics: list[Diagnostic]
+) -> tuple[list[Group], dict[str, str]]:
+    cls = subject.cls
+    taken = set(dir(nn.Module)) | cls.class_names | set(subject.children) | set(vars(subject.module))
+    taken |= {name for statement in cls.statements for name in statement.stores}
+    groups: list[Group] = []
+    renames: dict[str, str] = {}
+    used: set[str] = set()
+    for index, chain in enumerate(chains):
+        wanted = group_name(chain, subject.flow, cls, subject.children, taken)
+        following = chains[index + 1] if index + 1 < len(chains) else None
+        if following is not None and _opens_classifier(subject, following) and wanted == "layers":
+            wanted = "features"
+        if (
+            _opens_classifier(subject, chain)
+            and index
+            and chains[index - 1].layers[-1].step == chain.layers[0].step - 1
+        ):
+            wanted = "classifier"
+        wanted = names.get(wanted, wanted)
+        name = fresh(wanted, taken)
+        if name != wanted and wanted not in {group.name for group in groups}:
+            diagnostics.append(
+                Diagnostic(
+                    "SQ406",
+                    f"`{wanted}` exists, the new attribute is `{name}`",
+                    cls.source.location(cls.node),
+                    help=f"`--name {name}=...` chooses another",
+                )
+            )
+        taken.add(name)
+        group, moved = number_rows(chain, name, used)
+        groups.append(group)
+        renames |= moved
+    return groups, renames
+
+
+def _opens_classifier(subject: Subject, chain: Chain) -> bool:
+    first = chain.layers[0]
+    return first.callee == "nn.Flatten" or (
+        first.attribute is not None and isinstance(subject.children[first.attribute], nn.Flatten)
+    )
+
+
+def _kept_attributes(subject: Subject, groups: Sequence[Group]) -> frozenset[str]:
+    """Layers without state that forward calls outside the groups as well: their statement stays, rows get copies."""
+    cls = subject.cls
+    forward = cls.forward
+    assert forward is not None
+    inside = {id(row.layer.node.func) for group in groups for row in group.rows if isinstance(row.layer.node, ast.Call)}
+    called = {node.attr for node in cls.attributes(forward) if id(node) not in inside}
+    return frozenset(called & {row.layer.attribute for group in groups for row in group.rows if row.layer.attribute})
+
+
+def _outside_uses(subject: Subject, group: Group) -> list[Diagnostic]:
+    """Where the file reads or assigns an attribute that moves, through something other than self in the class."""
+    cls = subject.cls
+    names = set(moved(group))
+    inside = {id(node) for node in ast.walk(cls.node)}
+    return [
+        Diagnostic(
+            "SQ403", f"`.{node.attr}` is now `.{group.name}[{_key_of(group, node.attr)}]`", cls.source.location(node)
+        )
+        for node in ast.walk(cls.source.tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr in names
+        and id(node) not in inside
+        and isinstance(node.value, ast.Name | ast.Attribute | ast.Call)
+        and not (isinstance(node.value, ast.Name) and inspect.ismodule(cls.names.get(node.value.id)))
+    ]
+
+
+def _key_of(group: Group, attribute: str) -> str:
+    return next(row.key for row in group.rows if row.layer.attribute == attribute and row.origin == "moved")
