@@ -31,7 +31,7 @@ from seqify.errors import CannotAsk, Refusal
 from seqify.flow import Flow
 from seqify.inputs import Inputs, find_inputs, from_values, parse_inputs
 from seqify.keymap import KeyMap, make_keymap
-from seqify.load import Model, build_in, load_file, load_live, load_target
+from seqify.load import Model, build_in, load_file, load_live, load_over, load_target
 from seqify.observe import observe, runs, stand_in
 from seqify.ops import Words
 from seqify.plan import Plan, Row, Subject, is_plain, make_plan
@@ -256,8 +256,14 @@ def _load_text(rewrite: Rewrite, model: Model) -> ModuleType:
     file.write_bytes(rewrite.text.encode(rewrite.source.encoding))
     package = getattr(old, "__package__", None) or ""
     stem = f"{file.stem}_converted_{folder.name[-4:]}"
+    name = f"{package}.{stem}" if package else stem
     try:
-        return load_file(file, f"{package}.{stem}" if package else stem, getattr(old, "__file__", None))
+        try:
+            return load_file(file, name, getattr(old, "__file__", None))
+        except CannotAsk:
+            if old is None:
+                raise
+            return load_over(old, rewrite.source.text, file, name)
     except CannotAsk as error:
         raise Refusal(
             Diagnostic("SQ901", f"the converted file cannot be imported: {error.diagnostic.message}")

@@ -28,7 +28,7 @@ from seqify.classes import ClassSource, names_loaded, names_stored
 from seqify.flow import AttrRef, Flow, Loose, Ref, Step
 from seqify.ops import Break, Layer, Words, match
 
-__all__ = ["Chain", "Chains", "find_chains", "is_stateless"]
+__all__ = ["Chain", "Chains", "built_elsewhere", "find_chains", "is_stateless"]
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,22 @@ def _cut(flow: Flow, users: dict[int, list[int]], left: Layer, right: Layer, rea
     return None
 
 
+def built_elsewhere(cls: ClassSource, name: str) -> tuple[str, str] | None:
+    """Why the constructor's text for a layer cannot be taken up, as code and message; None when it can."""
+    if cls.init is None:
+        return "SQ404", f"`{cls.node.name}` inherits the `__init__` that builds `self.{name}`"
+    statements = cls.storing(name)
+    if not statements:
+        return "SQ402", f"`self.{name}` is not assigned in `__init__`"
+    if len(statements) > 1:
+        return "SQ402", f"`self.{name}` is assigned {len(statements)} times in `__init__`"
+    if statements[0].attribute != name:
+        return "SQ402", f"`self.{name}` is built in a loop, a condition or together with others"
+    if name in cls.assigned_elsewhere:
+        return "SQ403", f"`self.{name}` is assigned outside `__init__` too"
+    return None
+
+
 class _Sorter:
     """Tells layers from breaks, one step at a time."""
 
@@ -130,7 +146,7 @@ class _Sorter:
         text = self._text(step)
         if step.site is None:
             return broken("SQ409", f"`{step.target}` is called where no source can be seen")
-        if not step.site.in_forward:
+        if not self.cls.holds(step.site):
             return broken("SQ409", f"`{step.target}` is called in `{step.site.function}`, not in forward itself")
         if step.kind == "module" and step.target.startswith("?"):
             return broken("SQ210", f"{step.target[1:] or 'a module made in forward'} is registered nowhere")
@@ -157,7 +173,7 @@ class _Sorter:
     def _text(self, step: Step) -> str:
         """A step in the user's words, on one line."""
         site, source = step.site, self.cls.source
-        if site is None or not site.in_forward:
+        if site is None or not self.cls.holds(site):
             return step.target
         words = source.text[source.offset(site.row, site.column) : source.offset(site.end_row, site.end_column)].split()
         text = " ".join(words)
@@ -180,29 +196,14 @@ class _Sorter:
             and not isinstance(node.args[0], ast.Starred)
         ):
             return Break(step.index, "SQ202", f"`self.{name}` is not called as `self.{name}(x)`")
-        reason = self._built_elsewhere(name)
-        if reason is not None:
+        reason = built_elsewhere(self.cls, name)
+        if reason is not None and not isinstance(self.children[name], nn.Sequential):
             return Break(step.index, *reason)
         if name in self.aliased:
             return Break(step.index, "SQ204", f"`self.{name}` is one module under two names")
         if self.calls[name] > 1 and not is_stateless(self.children[name]):
             return Break(step.index, "SQ204", f"`self.{name}` is called {self.calls[name]} times")
         return Layer(step.index, node, node.args[0], name, attribute=name)
-
-    def _built_elsewhere(self, name: str) -> tuple[str, str] | None:
-        """Why the constructor's text for a layer cannot be taken up, as code and message; None when it can."""
-        if self.cls.init is None:
-            return "SQ404", f"`{self.cls.node.name}` inherits the `__init__` that builds `self.{name}`"
-        statements = self.cls.storing(name)
-        if not statements:
-            return "SQ402", f"`self.{name}` is not assigned in `__init__`"
-        if len(statements) > 1:
-            return "SQ402", f"`self.{name}` is assigned {len(statements)} times in `__init__`"
-        if statements[0].attribute != name:
-            return "SQ402", f"`self.{name}` is built in a loop, a condition or together with others"
-        if name in self.cls.assigned_elsewhere:
-            return "SQ403", f"`self.{name}` is assigned outside `__init__` too"
-        return None
 
 
 class _Forward:

@@ -67,9 +67,40 @@ class ClassSource:
     def init(self) -> FunctionNode | None:
         return self.methods.get("__init__")
 
-    @property
+    @cached_property
     def forward(self) -> FunctionNode | None:
-        return self.methods.get("forward")
+        """The method that does the work of forward: itself, or the one that it merely passes its arguments to."""
+        written = self.methods.get("forward")
+        hands_over = self._handed_to(written) if written is not None else None
+        return self.methods.get(hands_over, written) if hands_over else written
+
+    @property
+    def delegates(self) -> bool:
+        """Whether forward hands its arguments to another method and does nothing else."""
+        return self.forward is not self.methods.get("forward")
+
+    def _handed_to(self, forward: FunctionNode) -> str | None:
+        body = _body(forward)
+        call = body[0].value if len(body) == 1 and isinstance(body[0], ast.Return) else None
+        arguments = [argument.arg for argument in [*forward.args.posonlyargs, *forward.args.args]]
+        if not isinstance(call, ast.Call) or call.keywords or forward.args.kwonlyargs or forward.args.vararg:
+            return None
+        function = call.func
+        if not (isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)):
+            return None
+        passed = [item.id for item in call.args if isinstance(item, ast.Name)]
+        if function.value.id != arguments[0] or passed != arguments[1:] or len(passed) != len(call.args):
+            return None
+        found = self.methods.get(function.attr)
+        return function.attr if found is not None and not found.decorator_list else None
+
+    def holds(self, site: Site) -> bool:
+        """Whether a call stands in forward itself."""
+        forward = self.forward
+        if forward is None:
+            return False
+        first = min([forward.lineno, *(decorator.lineno for decorator in forward.decorator_list)])
+        return site.function_row == first and site.function.rpartition(".")[2] == forward.name
 
     @staticmethod
     def self_name(function: FunctionNode) -> str | None:

@@ -70,7 +70,7 @@ class SizeOp:
 
 @dataclass(frozen=True)
 class Site:
-    """Where a call stands: file, rows from 1, columns in bytes from 0, and the code that holds it."""
+    """Where a call stands: file, rows from 1, columns in bytes from 0, and the function that holds it with its first row."""
 
     filename: str
     row: int
@@ -78,7 +78,7 @@ class Site:
     end_row: int
     end_column: int
     function: str
-    in_forward: bool
+    function_row: int
 
     def location(self) -> Location:
         return Location(self.filename, self.row, self.column + 1, self.end_row, self.end_column + 1)

@@ -25,7 +25,7 @@ from seqify.diagnostics import Diagnostic, Location
 from seqify.errors import CannotAsk
 from seqify.target import Target, parse_target
 
-__all__ = ["Model", "build_in", "load_file", "load_live", "load_target", "quiet", "user_frames"]
+__all__ = ["Model", "build_in", "load_file", "load_live", "load_over", "load_target", "quiet", "user_frames"]
 
 _HERE = os.path.dirname(__file__) + os.sep
 _TORCH = os.path.dirname(torch.__file__) + os.sep
@@ -223,6 +223,40 @@ def _execute(file: Path, name: str, stands_for: str | None) -> ModuleType:
         else:
             sys.modules[name] = before
         raise
+    return module
+
+
+def load_over(old: ModuleType, old_text: str, path: str | os.PathLike[str], name: str) -> ModuleType:
+    """
+    Import a changed copy of a module's file where running all of it again would fail: it registers something, say.
+
+    The copy starts from what the old module holds. Definitions and statements that changed run again, so that functions see
+    the new classes; other statements have run already, with the same result.
+
+    Raises:
+        CannotAsk: SQ003 when what has changed raises.
+    """
+    module = ModuleType(name)
+    module.__dict__.update({key: value for key, value in vars(old).items() if key not in ("__name__", "__spec__")})
+    known = {ast.dump(node) for node in ast.parse(old_text).body}
+    sys.modules[name] = module
+    for node in ast.parse(Path(path).read_bytes(), str(path)).body:
+        definition = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        unchanged = ast.dump(node) in known
+        if unchanged and not definition:
+            continue
+        code = compile(ast.Module([node], []), str(path), "exec")
+        try:
+            with quiet():
+                exec(code, module.__dict__)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            if not unchanged or not getattr(node, "decorator_list", None):
+                raise _raised("SQ003", f"`{path}` cannot be imported", error) from None
+            # a registry that holds the name already keeps the old entry; the new module gets the bare definition
+            node.decorator_list = []  # type: ignore[attr-defined]
+            exec(compile(ast.Module([node], []), str(path), "exec"), module.__dict__)
     return module
 
 

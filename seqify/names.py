@@ -81,6 +81,9 @@ def group_name(
     if word and word not in taken:
         return word
     kinds = [type(children[name]) for name in attributes]
+    opens = any(layer.callee == "nn.Flatten" for layer in chain.layers) or nn.Flatten in kinds
+    if opens and nn.Linear in kinds and end == len(flow.steps) - 1 and "classifier" not in taken:
+        return "classifier"
     if any(issubclass(kind, nn.modules.conv._ConvNd) for kind in kinds):
         return "features"
     return "layers"
@@ -92,7 +95,7 @@ def _shared_prefix(names: list[str]) -> str:
 
     `enc1, enc2` gives `encoder`, `down1a, down1b` gives `down1`, `conv1, conv2` nothing.
     """
-    found: Counter[str] = Counter()
+    found: Counter[str] = Counter(names if len(names) == 1 else ())
     for left, right in itertools.combinations(names[:20], 2):
         prefix = os.path.commonprefix([left, right])
         if any(name[len(prefix) :].isdigit() for name in (left, right)):

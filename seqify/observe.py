@@ -119,12 +119,7 @@ def _join(base: Flow, other: Flow, axis: str) -> Flow:
     """The base recording, its steps marked where the other one's plain arguments differ."""
     steps = []
     for index, (left, right) in enumerate(zip(base.steps, other.steps, strict=False)):
-        if (left.kind, left.target, left.mutates, _places(left)) != (
-            right.kind,
-            right.target,
-            right.mutates,
-            _places(right),
-        ):
+        if (left.kind, left.target, _places(left)) != (right.kind, right.target, _places(right)):
             raise _differs(left, right, axis)
         steps.append(_mark(left, right, axis))
         assert left.index == index
@@ -142,6 +137,8 @@ def _places(step: Step) -> list[Any]:
 
 
 def _mark(left: Step, right: Step, axis: str) -> Step:
+    if right.mutates and not left.mutates:  # dropout in place mutates in train alone
+        left = dataclasses.replace(left, mutates=True)
     differing = [pair for pair in _constants(left, right) if pair[0] != pair[1] or type(pair[0]) is not type(pair[1])]
     if not differing:
         return left

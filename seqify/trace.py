@@ -151,7 +151,6 @@ class _Recorder(TorchFunctionMode):
     def __init__(self, root: nn.Module, arguments: Mapping[str, Any]) -> None:
         super().__init__()
         self.root = root
-        self.code = forward_code(root)
         self.active = False
         self.inside = 0  # > 0 within a submodule or a torch call
         self.steps: list[Step] = []
@@ -237,7 +236,7 @@ class _Recorder(TorchFunctionMode):
                 row, end_row, column, end_column = table[frame.f_lasti // 2]
                 if row is None or end_row is None or column is None or end_column is None:
                     return None
-                return Site(code.co_filename, row, column, end_row, end_column, code.co_qualname, code is self.code)
+                return Site(code.co_filename, row, column, end_row, end_column, code.co_qualname, code.co_firstlineno)
             if frame.f_back is None:
                 return None
             frame = frame.f_back

@@ -105,7 +105,9 @@ class _Writer:
                 continue
             if place is not None and row.layer.stem in ("flatten", "dropout"):
                 # these open the next layer's paragraph rather than close the last one's
-                following = next((other for other in rows[index:] if other.origin == "moved" and other.key not in moving), None)
+                following = next(
+                    (other for other in rows[index:] if other.origin == "moved" and other.key not in moving), None
+                )
                 if following is not None:
                     node = self._statement(following).node
                     place = self.source.row_start(attached_row(self.source, node))

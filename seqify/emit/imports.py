@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -103,7 +104,8 @@ def add_import(source: SourceFile, statement: str) -> Edit:
             row = imports[0].lineno
             while (comment := source.comments.get(row - 1)) is not None and comment.alone and row > 2:
                 row -= 1
-            return Edit(source.row_start(row), source.row_start(row), f"{statement}\n\n")
+            blank = "" if _opens_with_standard(imports) else "\n"
+            return Edit(source.row_start(row), source.row_start(row), f"{statement}\n{blank}")
         end = source.row_start((standard.end_lineno or 0) + 1)
         return Edit(end, end, f"{statement}\n")
     torch_imports = [node for node in imports if "torch" in ast.unparse(node)]
@@ -115,13 +117,19 @@ def add_import(source: SourceFile, statement: str) -> Edit:
 
 
 def _standard(imports: list[ast.Import | ast.ImportFrom]) -> ast.stmt | None:
-    """The last import of the standard library that opens the block and sorts before `collections`."""
-    import sys
-
+    """The last import of the standard library at the top that sorts before `collections`."""
     found: ast.stmt | None = None
     for node in imports:
         name = node.names[0].name if isinstance(node, ast.Import) else node.module or ""
         if name.split(".")[0] not in sys.stdlib_module_names or (isinstance(node, ast.ImportFrom) and node.level):
             break
-        found = node
+        if isinstance(node, ast.Import) or name < "collections":
+            found = node
     return found
+
+
+def _opens_with_standard(imports: list[ast.Import | ast.ImportFrom]) -> bool:
+    """Whether the first import is of the standard library, so that another one joins it without a blank row."""
+    first = imports[0]
+    name = first.names[0].name if isinstance(first, ast.Import) else first.module or ""
+    return name.split(".")[0] in sys.stdlib_module_names

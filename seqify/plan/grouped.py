@@ -36,11 +36,11 @@ def plan_grouped(subject: Subject, min_length: int, names: Mapping[str, str]) ->
     candidates: list[Chain] = []
     for chain in subject.chains.chains:
         for part in _without_containers(subject, chain):
-            if len(part.layers) < min_length or not part.has_module:
+            if len(part.layers) < min_length or not _learns(subject, part):
                 site = flow.steps[part.layers[0].step].site
                 count = len(part.layers)
                 message = f"{count} layer{'s' if count > 1 else ''}, left alone" + (
-                    "" if part.has_module else ", none with a constructor"
+                    "" if _learns(subject, part) else ", none with weights"
                 )
                 diagnostics.append(Diagnostic("SQ208", message, site.location() if site else None))
             else:
@@ -83,6 +83,12 @@ def plan_grouped(subject: Subject, min_length: int, names: Mapping[str, str]) ->
         "grouped", kept, renames, tuple(diagnostics), subject.chains.gaps,
         placements=tuple(placement for _, placement in placed), keeps=keeps,
     )  # fmt: skip
+
+
+def _learns(subject: Subject, chain: Chain) -> bool:
+    """Whether a chain has a layer with weights: pooling and reshaping alone are no part of a network."""
+    layers = (subject.children[layer.attribute] for layer in chain.layers if layer.attribute is not None)
+    return any(next(layer.parameters(), None) is not None for layer in layers)
 
 
 def _slice(subject: Subject, chain: Chain, start: int, stop: int) -> Chain:
@@ -214,6 +220,7 @@ def _outside_uses(subject: Subject, group: Group) -> list[Diagnostic]:
         and node.attr in names
         and id(node) not in inside
         and isinstance(node.value, ast.Name | ast.Attribute | ast.Call)
+        and not (isinstance(node.value, ast.Name) and node.value.id == "self")  # another class's own attribute
         and not (isinstance(node.value, ast.Name) and inspect.ismodule(cls.names.get(node.value.id)))
     ]
 

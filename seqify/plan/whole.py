@@ -9,7 +9,7 @@ import ast
 
 from torch import nn
 
-from seqify.chains import Chain
+from seqify.chains import Chain, built_elsewhere
 from seqify.classes import ClassSource, FunctionNode, is_super_init
 from seqify.diagnostics import Diagnostic, Location, Severity
 from seqify.flow import InputRef, Ref
@@ -41,6 +41,8 @@ def whole_chain(subject: Subject) -> Chain | Diagnostic:
     def no(message: str, place: Location = here, code: str = "SQ409") -> Diagnostic:
         return Diagnostic(code, message, place)
 
+    if cls.delegates:
+        return no(f"forward hands over to `{forward.name}`")
     for item in subject.chains.breaks:
         site = flow.steps[item.step].site
         return no(item.message, site.location() if site else here, item.code)
@@ -87,6 +89,10 @@ def plan_flat(subject: Subject, chain: Chain) -> Plan | Diagnostic:
     reason = _unfit_class(subject) or _unfit_children(subject, chain)
     if reason is not None:
         return reason
+    for layer in chain.layers:
+        fault = built_elsewhere(cls, layer.attribute) if layer.attribute is not None else None
+        if fault is not None:
+            return Diagnostic(fault[0], fault[1], cls.source.location(cls.init or cls.node))
     rows = _name_rows(subject, chain)
     needs = [row.layer.reads if row.origin == "new" else constructor_reads(cls, row) for row in rows]
     order = order_flat(cls, [row.key if row.origin == "moved" else None for row in rows], needs, subject.children)
@@ -233,6 +239,10 @@ def plan_function(subject: Subject, chain: Chain) -> Plan | Diagnostic:
         return Diagnostic("SQ406", f"`{name}` is a name in the file", here)
     for where in _other_uses(cls):
         return Diagnostic("SQ403", f"`{cls.node.name}` is more than called", where)
+    for layer in chain.layers:
+        fault = built_elsewhere(cls, layer.attribute) if layer.attribute is not None else None
+        if fault is not None:
+            return Diagnostic(fault[0], fault[1], here)
     group, renames = number_rows(chain, "", set())
     placement = place(cls, [moved(group)], [frozenset()], subject.children)[0]
     if isinstance(placement, str):
