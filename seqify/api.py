@@ -195,6 +195,10 @@ def _class_source(model: Model) -> ClassSource:
                     help=f"name it there: `{_shown(model.filename)}:{kind.__qualname__}`",
                 )
             )
+    if model.expression is None and "<locals>" in kind.__qualname__:
+        raise Refusal(
+            Diagnostic("SQ402", f"{here} is defined inside a function, where its new version cannot be reached")
+        )
     source = read_source(model.filename)
     code = forward_code(model.instance)
     names = vars(model.module) if model.module is not None else {}
@@ -258,6 +262,9 @@ def _load_text(rewrite: Rewrite, model: Model) -> ModuleType:
     stem = f"{file.stem}_converted_{folder.name[-4:]}"
     name = f"{package}.{stem}" if package else stem
     try:
+        if model.expression is None and old is not None:
+            # a live instance may come from a script or a notebook, which must not run again
+            return load_over(old, rewrite.source.text, file, name)
         try:
             return load_file(file, name, getattr(old, "__file__", None))
         except CannotAsk:

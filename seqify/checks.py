@@ -55,15 +55,16 @@ def deterministic() -> Iterator[None]:
     """Deterministic algorithms, full precision on CUDA, and every setting put back afterwards."""
     # read when the CUDA context is made, so it must be there before the first call
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    algorithms = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    # not torch.use_deterministic_algorithms, which imports the whole of torch.compile for it
+    algorithms = torch.get_deterministic_debug_mode()
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     settings = matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
     try:
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.set_deterministic_debug_mode("warn")
         matmul.allow_tf32 = cudnn.allow_tf32 = cudnn.benchmark = False
         yield
     finally:
-        torch.use_deterministic_algorithms(algorithms[0], warn_only=algorithms[1])
+        torch.set_deterministic_debug_mode(algorithms)
         matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = settings
 
 

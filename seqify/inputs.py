@@ -17,7 +17,8 @@ from seqify.errors import CannotAsk
 
 __all__ = ["Inputs", "find_inputs", "from_values", "parse_inputs"]
 
-_BATCH = 8
+_BATCH, _SMALL_BATCH = 8, 2
+_LARGE = 20_000_000  # parameters, from which on a small batch has to do
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,8 @@ def find_inputs(module: nn.Module, accepts: Callable[[Inputs], bool]) -> Inputs:
                 "SQ005", f"forward takes {len(required)} arguments ({', '.join(names)})", help=f"give each: {example}"
             )
         )
-    for value in _guesses(module):
+    batch = _BATCH if sum(item.numel() for item in module.parameters()) < _LARGE else _SMALL_BATCH
+    for value in _guesses(module, batch):
         candidate = Inputs({names[0]: value}, "probed")
         if accepts(candidate):
             return candidate
@@ -163,18 +165,18 @@ _LENGTHS = (32, 128, 16, 100, 1024, 256, 64, 16000, 1)
 _LAYERS_READ = 12
 
 
-def _guesses(module: nn.Module) -> Iterator[Tensor]:
+def _guesses(module: nn.Module, batch: int) -> Iterator[Tensor]:
     seen = set()
     leaves = [layer for layer in module.modules() if not list(layer.children())]
     for layer in leaves[:_LAYERS_READ]:
         for shape, dtype, bound in _shapes(layer):
             if (shape, dtype) not in seen:
                 seen.add((shape, dtype))
-                yield _make(shape, dtype, bound)
+                yield _make((batch, *shape), dtype, bound)
 
 
 def _shapes(layer: nn.Module) -> Iterator[tuple[tuple[int, ...], torch.dtype, int]]:
-    """Input shapes that a layer takes, (N, C, ...) or (N, L, C)."""
+    """Input shapes that a layer takes, without the batch: (C, ...) or (L, C)."""
     float32 = torch.float32
     if isinstance(layer, nn.modules.conv._ConvNd):
         rank = len(layer.kernel_size)
@@ -185,26 +187,26 @@ def _shapes(layer: nn.Module) -> Iterator[tuple[tuple[int, ...], torch.dtype, in
             sides = (1, 4, 7, 8, *sides)
         for side in sides:
             if rank < 3 or side <= 64:
-                yield (_BATCH, layer.in_channels, *[side] * rank), float32, 2
+                yield (layer.in_channels, *[side] * rank), float32, 2
     elif isinstance(layer, nn.Linear):
-        yield (_BATCH, layer.in_features), float32, 2
-        yield (_BATCH, 16, layer.in_features), float32, 2
+        yield (layer.in_features,), float32, 2
+        yield (16, layer.in_features), float32, 2
         for channels in (1, 3):  # an image that is flattened first
             side = int((layer.in_features / channels) ** 0.5)
             if channels * side * side == layer.in_features:
-                yield (_BATCH, channels, side, side), float32, 2
+                yield (channels, side, side), float32, 2
     elif isinstance(layer, nn.Embedding | nn.EmbeddingBag):
         for length in (16, 32, 64):
-            yield (_BATCH, length), torch.int64, layer.num_embeddings
+            yield (length,), torch.int64, layer.num_embeddings
     elif isinstance(layer, nn.RNNBase):
-        yield (_BATCH, 16, layer.input_size), float32, 2
+        yield (16, layer.input_size), float32, 2
     elif isinstance(layer, nn.LayerNorm):
-        yield (_BATCH, *layer.normalized_shape), float32, 2
-        yield (_BATCH, 16, *layer.normalized_shape), float32, 2
+        yield (*layer.normalized_shape,), float32, 2
+        yield (16, *layer.normalized_shape), float32, 2
     elif isinstance(layer, nn.modules.batchnorm._NormBase):
-        yield (_BATCH, layer.num_features), float32, 2
+        yield (layer.num_features,), float32, 2
         for side in (32, 28, 64):
-            yield (_BATCH, layer.num_features, side, side), float32, 2
-        yield (_BATCH, layer.num_features, 32), float32, 2
+            yield (layer.num_features, side, side), float32, 2
+        yield (layer.num_features, 32), float32, 2
     elif isinstance(layer, nn.GroupNorm):
-        yield (_BATCH, layer.num_channels, 32, 32), float32, 2
+        yield (layer.num_channels, 32, 32), float32, 2
