@@ -94,12 +94,12 @@ def test_modules_in_containers_have_their_full_path():
 def test_positional_and_keyword_arguments_are_kept_apart():
     class Net(nn.Module):
         def forward(self, x):
-            return F.max_pool2d(x, 2, stride=1)
+            return x.mean(1, keepdim=True)
 
-    (step,) = trace(Net(), torch.randn(1, 1, 4, 4)).steps
+    (step,) = trace(Net(), X).steps
 
-    assert step.args == (InputRef("x"), 2)
-    assert step.kwargs == {"stride": 1}
+    assert step.args == (InputRef("x"), 1)
+    assert step.kwargs == {"keepdim": True}
 
 
 def test_operators_are_steps():
@@ -107,12 +107,7 @@ def test_operators_are_steps():
         def forward(self, x):
             return 1 - (-x) * 2 + x
 
-    assert targets(trace(Net(), X)) == [
-        "torch.Tensor.__neg__",
-        "torch.Tensor.__mul__",
-        "torch.Tensor.__rsub__",
-        "torch.Tensor.__add__",
-    ] or [name.rpartition(".")[2].strip("_") for name in targets(trace(Net(), X))] == ["neg", "mul", "rsub", "add"]
+    assert [step.target.rpartition(".")[2] for step in trace(Net(), X).steps] == ["XX"]
 
 
 def test_parameters_and_buffers_are_known_by_their_path():
@@ -433,9 +428,7 @@ def test_sites_point_at_the_expression():
     assert (first.site.row, second.site.row, second.site.end_row) == tuple(
         Net.forward.__code__.co_firstlineno + number for number in (2, 1, 3)
     )
-    assert str(second.site.location()).startswith("tests/test_trace.py:") or "test_trace.py" in str(
-        second.site.location()
-    )
+    assert second.site.location().filename == __file__
 
 
 def test_a_helper_method_is_where_its_calls_stand():
@@ -529,7 +522,7 @@ def test_the_mode_is_the_one_asked_for(training):
         def forward(self, x):
             return F.dropout(x, 0.5, training=self.training)
 
-    assert trace(Net(), X, training=training).steps[0].kwargs == {"training": training}
+    assert trace(Net(), X, training=training).steps[0].kwargs["training"] is training
 
 
 def test_two_recordings_of_random_numbers_are_the_same():

@@ -233,7 +233,7 @@ def plan_function(subject: Subject, chain: Chain) -> Plan | Diagnostic:
     if subject.module._parameters or subject.module._buffers:
         return Diagnostic("SQ307", "the class has parameters or buffers of its own", here)
     name = snake_case(cls.node.name)
-    if name == cls.node.name:
+    if name == cls.node.name or name in cls.names:
         name = f"make_{name}"
     if name in cls.names or name in {argument.arg for argument in cls.init.args.args}:
         return Diagnostic("SQ406", f"`{name}` is a name in the file", here)
