@@ -63,7 +63,8 @@ def convert(
 
     Args:
         target: `"model.py:Net(width=64)"`, or a live module, which is not changed.
-        inputs: example inputs: a tensor, a tuple, a dict by name, or texts such as `"8,1,28,28"`; found by probing when None.
+        inputs: example inputs: a tensor, a tuple, a dict by name, or texts such as `"8,1,28,28"`; found by probing
+            when None.
         layout: "auto", "flat", "grouped" or "function".
         min_length: groups of fewer layers are left alone; 2 by default.
         names: for a group's chosen name, the name to give it instead.
@@ -246,7 +247,7 @@ def _plain(model: Model, cls: ClassSource) -> dict[str, Any]:
 
 @functools.cache
 def _workshop() -> Path:
-    """A folder for converted texts under comparison; TorchScript and tracebacks read them for as long as Python runs."""
+    """A folder for converted texts; TorchScript and tracebacks read them for as long as Python runs."""
     folder = tempfile.mkdtemp(prefix="seqify-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)

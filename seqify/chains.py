@@ -1,18 +1,18 @@
-"""The straight lines of a forward: runs of calls in which each takes what the one before it gave, and nothing else does."""
+"""The straight lines of a forward: runs of calls, each of which alone takes what the one before it gave."""
 
 # Glossary
 #
 #   layer    a step that a row of an `nn.Sequential` can do
 #   break    a step that none can, with the reason
 #   link     from one layer to the next: the value has no other user, neither in the dataflow nor in the source
-#   gap      a statement between two linked layers that only reads sizes (`b = x.size(0)`); it goes when nothing needs it
+#   gap      a statement between two linked layers that only reads sizes (`b = x.size(0)`); it goes when unneeded
 #
 #   x ─► conv ─► relu ─┬─► conv ─► relu ─► add ─► relu          steps
 #                      └──────────────────► ┘
 #   └── chain ───────┘     └── chain ──┘   break  └ too short
 #
-# A rewrite never reorders: a chain's steps are neighbours in the recording and its statements neighbours in the file. So an
-# in-place call changes the same memory at the same moment as before, whoever else holds it.
+# A rewrite never reorders: a chain's steps are neighbours in the recording and its statements neighbours in the file.
+# So an in-place call changes the same memory at the same moment as before, whoever else holds it.
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Chains:
 
 
 def is_stateless(module: nn.Module) -> bool:
-    """Whether a second instance does the same as a second call: a torch.nn layer with nothing to learn, keep or hook."""
+    """Whether a second instance does the same as a second call: a torch.nn layer that learns and keeps nothing."""
     hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
     return (
         type(module).__module__.startswith("torch.nn.modules.")
@@ -305,22 +305,14 @@ def _only_reads_sizes(node: ast.stmt) -> bool:
     names = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
     if not all(isinstance(name, ast.Name) for name in names):
         return False
-    return any(_is_size(part) for part in ast.walk(node.value)) and all(
-        isinstance(
-            part,
-            ast.expr_context
-            | ast.operator
-            | ast.Name
-            | ast.Constant
-            | ast.Subscript
-            | ast.Slice
-            | ast.UnaryOp
-            | ast.unaryop,
-        )
-        or isinstance(part, ast.BinOp | ast.Tuple)
-        or _is_size(part)
-        for part in ast.walk(node.value)
+    parts = list(ast.walk(node.value))
+    return any(_is_size(part) for part in parts) and all(
+        isinstance(part, _SIZE_PARTS) or _is_size(part) for part in parts
     )
+
+
+_SIZE_PARTS = (ast.expr_context, ast.operator, ast.unaryop, ast.Name, ast.Constant, ast.Subscript, ast.Slice, ast.Tuple,
+               ast.BinOp, ast.UnaryOp)  # fmt: skip
 
 
 def _is_size(node: ast.AST) -> bool:
@@ -335,8 +327,8 @@ def _close(line: list[Layer], reader: _Forward) -> list[Chain]:
     """
     Make chains of a line of linked layers.
 
-    The line is cut where a size statement lies between two layers and somebody else needs it; a bare in-place call cannot
-    be the last of a chain, because no variable receives its value.
+    The line is cut where a size statement lies between two layers and somebody else needs it; a bare in-place call
+    cannot be the last of a chain, because no variable receives its value.
     """
     cls = reader.cls
     for position in range(1, len(line)):

@@ -1,11 +1,11 @@
 """The numbers: two modules side by side, compared bit for bit."""
 
 #   old ──► trial ──► seen ──┐
-#                            ├── equal in every bit? else: is old equal to its own copy? the noise it shows is all that is allowed
+#                            ├── equal in every bit? else: old beside its own copy; the noise it shows is allowed
 #   new ──► trial ──► seen ──┘
 #
-# In eval and in train, for each dtype, on perturbed weights, at each of the inputs; the modules keep their state between
-# the trials, so that statistics and counters have gone several steps when they are compared for the last time.
+# In eval and in train, for each dtype, on perturbed weights, at each of the inputs; the modules keep their state
+# between the trials, so that statistics and counters have gone several steps when they are compared for the last time.
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _cast(values: Mapping[str, Any], device: str, dtype: torch.dtype) -> dict[st
 
 
 def _census(old: nn.Module, new: nn.Module, names: Mapping[str, str]) -> Check:
-    """What must agree before anything runs: every tensor's traits, which tensors are one, and the keys that are saved."""
+    """What must agree before anything runs: each tensor's traits, which tensors are one, which are saved."""
 
     def traits(module: nn.Module, name_of: Mapping[str, str]) -> dict[str, tuple[Any, ...]]:
         found: dict[str, tuple[Any, ...]] = {}

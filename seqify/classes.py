@@ -14,6 +14,10 @@ from seqify.source import SourceFile
 
 __all__ = ["ClassSource", "FunctionNode", "Statement", "find_class", "is_super_init", "names_loaded", "names_stored"]
 
+# An expression inside one of these may run never, or more than once.
+_NOT_ONCE = (ast.Lambda, ast.IfExp, ast.BoolOp, ast.comprehension, ast.ListComp, ast.SetComp, ast.DictComp,
+             ast.GeneratorExp)  # fmt: skip
+
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -184,8 +188,8 @@ class ClassSource:
 
     def expression_at(self, site: Site) -> ast.expr | None:
         """The call or arithmetic in forward that a step came from."""
-        # Python 3.11+ reports a method call from its name on, not from the start of the expression, where the two are on
-        # different rows; the end is always exact.
+        # Python 3.11+ reports a method call from its name on, not from the start of the expression, where the two are
+        # on different rows; the end is always exact.
         end = (site.end_row, site.end_column)
         for node in self._calls.get(("Call", *end), []):
             if (node.lineno, node.col_offset) <= (site.row, site.column) and not self._is_inner(node, site):
@@ -212,10 +216,8 @@ class ClassSource:
             parent = self._parents[id(current)]
             if isinstance(current, ast.stmt):
                 return self._body_index.get(id(current)) if parent is self.forward else None
-            if isinstance(parent, ast.Lambda | ast.IfExp | ast.BoolOp | ast.comprehension) or (
-                isinstance(parent, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp)
-            ):
-                return None  # may run never, or more than once
+            if isinstance(parent, _NOT_ONCE):
+                return None
             current = parent
         return None
 
@@ -254,8 +256,8 @@ class ClassSource:
 
     def happens(self, kind: str, name: str, after: int, until: int) -> bool:
         """
-        Whether a statement with `after < index <= until` reads (`read`) or assigns (`store`) an attribute of self, assigns
-        a plain name (`name`), or uses the module as a whole (`self`, no name).
+        Whether a statement with `after < index <= until` reads (`read`) or assigns (`store`) an attribute of self,
+        assigns a plain name (`name`), or uses the module as a whole (`self`, no name).
         """
         indexes = self._events.get((kind, name), [])
         position = bisect.bisect_right(indexes, after)

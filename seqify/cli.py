@@ -46,14 +46,15 @@ def main() -> None:
     "inputs",
     multiple=True,
     metavar="[NAME=][DTYPE:]SHAPE",
-    help="An example input, as 8,3,32,32 or ids=int64:4,16; repeat it for each argument. Found by probing when left out.",
+    help="An example input, as 8,3,32,32 or ids=int64:4,16; one for each argument. Found by probing when left out.",
 )
 @click.option(
     "--layout",
     type=click.Choice(["auto", "flat", "grouped", "function"]),
     default="auto",
     show_default=True,
-    help="flat: the class becomes an nn.Sequential and keeps its keys. grouped: straight lines become nn.Sequential attributes. function: a function that returns one.",
+    help="flat: the class becomes an nn.Sequential and keeps its keys. grouped: straight lines become nn.Sequential "
+    "attributes. function: a function that returns one. auto: flat if it can be, else grouped.",
 )
 @click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write the converted file here.")
 @click.option("--write", is_flag=True, help="Apply the diff to the file itself.")

@@ -105,7 +105,7 @@ SQ307 N functional-weight | a parameter of the class is an argument | make it a 
 SQ308 N runtime-argument | an argument is computed in forward | it stays in forward
 SQ401 E no-source | the class has no source file that could be edited | save the class in a file
 SQ402 E built-elsewhere | the layer is built in a loop, a helper or a condition | assign it in `__init__` by itself
-SQ403 W attribute-used-elsewhere | an attribute that moves is read or assigned elsewhere | `--layout flat` keeps the name
+SQ403 W attribute-used-elsewhere | an attribute that moves is used elsewhere | `--layout flat` keeps the name
 SQ404 E inherited | `__init__` or `forward` comes from elsewhere | convert the class that defines it
 SQ406 W name-taken | the name for a new attribute is in use | `--name features=stem`
 SQ407 W init-order-changes | the same seed builds other weights after the change | `--layout flat`, or accept

@@ -1,8 +1,8 @@
 """A unified diff between two texts, in time that grows with their length alone."""
 
-# Patience diff (Bram Cohen): lines that occur once on each side and in the same order on both are matched first, which keeps
-# a method with its own name; between two such lines the standard library's matcher does the rest. Long stretches without
-# any are replaced whole, because that matcher takes quadratic time.
+# Patience diff (Bram Cohen): lines that occur once on each side and in the same order on both are matched first,
+# which keeps a method with its own name; between two such lines the standard library's matcher does the rest. Long
+# stretches without any are replaced whole, because that matcher takes quadratic time.
 
 from __future__ import annotations
 

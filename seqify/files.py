@@ -16,8 +16,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> Path:
     Write `data` to `path` so that every reader sees the old file or the new one, complete.
 
     The bytes go to a temporary file beside the target, are synced, and the file is renamed over the target. A symbolic
-    link is followed: what it points to changes. Permissions of an existing file are kept; a new file gets what the umask
-    leaves of 0o666.
+    link is followed: what it points to changes. Permissions of an existing file are kept; a new file gets what the
+    umask leaves of 0o666.
 
     Returns:
         The path that was written, links resolved.

@@ -70,7 +70,7 @@ class SizeOp:
 
 @dataclass(frozen=True)
 class Site:
-    """Where a call stands: file, rows from 1, columns in bytes from 0, and the function that holds it with its first row."""
+    """Where a call stands: file, rows from 1, columns in bytes from 0; and the function that holds it."""
 
     filename: str
     row: int

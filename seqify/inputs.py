@@ -23,7 +23,7 @@ _LARGE = 20_000_000  # parameters, from which on a small batch has to do
 
 @dataclass(frozen=True)
 class Inputs:
-    """The arguments of forward by name, in order, and where they came from: "given", "configured", "file" or "probed"."""
+    """The arguments of forward by name, in order; `origin` is "given", "configured", "file" or "probed"."""
 
     values: Mapping[str, Any]
     origin: str

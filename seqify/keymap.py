@@ -21,8 +21,9 @@ class KeyMap:
     """
     A renaming of checkpoint keys.
 
-    `keys` gives for every key of the new state_dict the old key; `modules` the same for the paths of submodules, which is
-    what `_metadata` is keyed by; `parameter_order` gives for each new position in `parameters()` the old position.
+    `keys` gives for every key of the new state_dict the old key; `modules` the same for the paths of submodules,
+    which is what `_metadata` is keyed by; `parameter_order` gives for each new position in `parameters()` the old
+    position.
     """
 
     keys: Mapping[str, str]
@@ -40,7 +41,8 @@ class KeyMap:
 
     def apply(self, state_dict: Mapping[str, Any]) -> OrderedDict[str, Any]:
         """
-        The state_dict of the new module, from one of the old. Tensors are passed on, not copied; `_metadata` moves along.
+        The state_dict of the new module, from one of the old. Tensors are passed on, not copied; `_metadata` moves
+        along.
 
         Raises:
             CannotAsk: SQ608, when a key is missing or unknown.

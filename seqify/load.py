@@ -36,8 +36,8 @@ class Model:
     """
     A module under conversion and how it came to be.
 
-    `expression` gives the module when it is evaluated in `module`; None for an instance that the caller holds. `build` makes it
-    anew from a seed; None for any instance, whose constructor arguments nobody knows.
+    `expression` gives the module when it is evaluated in `module`; None for an instance that the caller holds.
+    `build` makes it anew from a seed; None for any instance, whose constructor arguments nobody knows.
     """
 
     name: str
@@ -230,8 +230,8 @@ def load_over(old: ModuleType, old_text: str, path: str | os.PathLike[str], name
     """
     Import a changed copy of a module's file where running all of it again would fail: it registers something, say.
 
-    The copy starts from what the old module holds. Definitions and statements that changed run again, so that functions see
-    the new classes; other statements have run already, with the same result.
+    The copy starts from what the old module holds. Definitions and statements that changed run again, so that
+    functions see the new classes; other statements have run already, with the same result.
 
     Raises:
         CannotAsk: SQ003 when what has changed raises.

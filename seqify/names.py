@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import itertools
-import os
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -18,8 +17,8 @@ from seqify.flow import Flow
 __all__ = ["fresh", "group_name", "layer_names", "snake_case"]
 
 # Prefixes that name a kind of layer, not a part of a network.
-_KINDS = {"conv", "fc", "bn", "relu", "norm", "layer", "lin", "linear", "act", "block", "drop", "dropout", "pool", "deconv",
-          "tconv", "dense", "ln", "hidden", "batchnorm", "maxpool", "upconv", "l", "b", "c"}  # fmt: skip
+_KINDS = {"conv", "fc", "bn", "relu", "norm", "layer", "lin", "linear", "act", "block", "drop", "dropout", "pool",
+          "deconv", "tconv", "dense", "ln", "hidden", "batchnorm", "maxpool", "upconv", "l", "b", "c"}  # fmt: skip
 _PARTS = {"enc": "encoder", "dec": "decoder", "cls": "classifier", "clf": "classifier", "feat": "features",
           "proj": "projector", "pred": "predictor", "emb": "embedding", "gen": "generator", "disc": "discriminator",
           "bottle": "bottleneck", "res": "residual"}  # fmt: skip
@@ -97,7 +96,7 @@ def _shared_prefix(names: list[str]) -> str:
     """
     found: Counter[str] = Counter(names if len(names) == 1 else ())
     for left, right in itertools.combinations(names[:20], 2):
-        prefix = os.path.commonprefix([left, right])
+        prefix = _common(left, right)
         if any(name[len(prefix) :].isdigit() for name in (left, right)):
             prefix = prefix.rstrip("0123456789")
         found[re.sub(r"_[a-z]*$", "", prefix)] += 1
@@ -107,6 +106,12 @@ def _shared_prefix(names: list[str]) -> str:
         if len(stem) >= 2 and members * 3 >= len(names) * 2 and stem not in _KINDS and part.isidentifier():
             return _PARTS.get(part, part)
     return ""
+
+
+def _common(left: str, right: str) -> str:
+    """The letters with which both begin."""
+    pairs = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False))
+    return "".join(letter for letter, _ in pairs)
 
 
 def _variable(chain: Chain, cls: ClassSource) -> str:

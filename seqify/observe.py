@@ -6,9 +6,9 @@
 #     eval     base         shape differs?
 #     train    mode differs?
 #
-# Where a recording has other calls than the base, the difference is the diagnosis: SQ103 between the modes, SQ102 between
-# the shapes. Where only plain arguments differ, the step says so, and what rests on it is not converted. `training=` of a
-# dropout is the one difference that has a meaning of its own.
+# Where a recording has other calls than the base, the difference is the diagnosis: SQ103 between the modes, SQ102
+# between the shapes. Where only plain arguments differ, the step says so, and what rests on it is not converted.
+# `training=` of a dropout is the one difference that has a meaning of its own.
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from seqify.trace import on_meta, record
 
 __all__ = ["observe", "runs", "stand_in"]
 
-# Above this many numbers in parameters and buffers, shapes alone are computed: on the meta device, whose first use costs
-# half a second. Below it the real thing is faster.
+# Above this many numbers in parameters and buffers, shapes alone are computed: on the meta device, whose first use
+# costs half a second. Below it the real thing is faster.
 _SMALL = 20_000_000
 
 

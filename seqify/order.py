@@ -12,8 +12,8 @@
 #                                     self.layers = nn.Sequential(       stay fc2, fc1
 #                                         fc1, nn.ReLU(), fc2)
 #
-# All layers inline is what a person would write. It is kept when the sequence of draws comes out unchanged and nothing in
-# between reads what has moved; else the group's layers become locals, which never changes the sequence.
+# All layers inline is what a person would write. It is kept when the sequence of draws comes out unchanged and
+# nothing in between reads what has moved; else the group's layers become locals, which never changes the sequence.
 
 from __future__ import annotations
 

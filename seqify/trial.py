@@ -1,7 +1,7 @@
 """One call of a module, and all that it leaves behind."""
 
-# This file and `checks.py` know two modules, a map of their names and some inputs. They know nothing of how one module was made
-# from the other, and import nothing that does; a test holds them to that.
+# This file and `checks.py` know two modules, a map of their names and some inputs. They know nothing of how one
+# module was made from the other, and import nothing that does; a test holds them to that.
 
 from __future__ import annotations
 
@@ -122,9 +122,9 @@ def perturb(module: nn.Module, names: Collection[str], seed: int = 1) -> None:
     """
     Move parameters and floating-point buffers away from their initial values, in place.
 
-    Fresh weights hide bugs: a fresh BatchNorm is nearly the identity, a fresh bias often zero. Values are scaled by a factor from
-    0.5 to 1.5 and shifted; a buffer without negative numbers (a variance) stays without, and one with infinities (a mask) is
-    left alone.
+    Fresh weights hide bugs: a fresh BatchNorm is nearly the identity, a fresh bias often zero. Values are scaled by a
+    factor from 0.5 to 1.5 and shifted; a buffer without negative numbers (a variance) stays without, and one with
+    infinities (a mask) is left alone.
 
     Args:
         module: the module to change.

@@ -1,7 +1,7 @@
 """Edits for the flat layout: the class becomes an `nn.Sequential` whose children keep their names."""
 
-# Assigning a module to an attribute registers it, and `nn.Sequential` runs its children in order of registration. So the
-# assignments stay where they stand, the new layers go between them, and forward goes:
+# Assigning a module to an attribute registers it, and `nn.Sequential` runs its children in order of registration. So
+# the assignments stay where they stand, the new layers go between them, and forward goes:
 #
 #     class Net(nn.Module):                    class Net(nn.Sequential):
 #         def __init__(self):                      def __init__(self):
@@ -13,7 +13,8 @@
 #         def forward(self, x):                    def __getitem__(self, idx): ...
 #             return self.fc2(F.relu(self.fc1(x)))
 #
-# `nn.Sequential` builds a slice with `type(self)(layers)`, which would call this class's own constructor; hence __getitem__.
+# `nn.Sequential` builds a slice with `type(self)(layers)`, which would call this class's own constructor; hence
+# __getitem__.
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def emit_function(plan: Plan, cls: ClassSource, style: Style) -> list[Edit]:
     constructor = Constructor(cls, [(group, placement)], plan.keeps, style, lambda _, key: f"{model}[{key}]")
 
     inside = set(range(cls.init.lineno, (cls.init.end_lineno or 0) + 1))
-    flow = [comment for comment in _comments(source, cls.forward)]
+    flow = _comments(source, cls.forward)
     dealt = {("", key): value for key, value in comments_for(cls, group.rows, flow).items()} if flow else {}
     edits = constructor.edits(
         lambda _: f"{model} = {style.nn}Sequential" if later else f"return {style.nn}Sequential", dealt

@@ -1,7 +1,7 @@
 """Edits for the grouped layout: straight lines of forward become attributes that are an `nn.Sequential`."""
 
-# In forward the chain's first statements go, and the call that ended it becomes a call of the group, around whatever the
-# first layer took:
+# In forward the chain's first statements go, and the call that ended it becomes a call of the group, around whatever
+# the first layer took:
 #
 #     x = F.relu(self.conv1(x))           (gone)
 #     return self.fc(x.flatten(1)) + y    return self.features(x) + y

@@ -134,8 +134,8 @@ def comments_for(
     """
     Deal comments of forward out to layers, by row key: those above, and the one behind.
 
-    A comment at the end of a row belongs to the one call that ends there; with several calls on the row, or by itself, it
-    stands above the next one.
+    A comment at the end of a row belongs to the one call that ends there; with several calls on the row, or by
+    itself, it stands above the next one.
     """
     dealt: dict[str, tuple[list[str], str | None]] = {}
     by_end: dict[int, list[Row]] = {}

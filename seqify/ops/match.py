@@ -140,7 +140,7 @@ class Words:
 
 @dataclass(frozen=True)
 class _Argument:
-    """An argument as the user wrote it; `parameter` is the function's name for it, `position` its place if it has one."""
+    """An argument as written; `parameter` is the function's name for it, `position` its place if it has one."""
 
     parameter: str
     position: int | None
@@ -354,8 +354,8 @@ def _flatten(call: _Call) -> _Built:
 
 def _view(call: _Call) -> _Built:
     """
-    `x.view(x.size(0), -1)` in its spellings is Flatten, `x.view(-1, 8, 7, 7)` of a matrix is Unflatten; any other constant
-    shape stays what it is.
+    `x.view(x.size(0), -1)` in its spellings is Flatten, `x.view(-1, 8, 7, 7)` of a matrix is Unflatten; any other
+    constant shape stays what it is.
     """
     shape = call.values["shape"]
     taken = call.step.shapes[0]
@@ -374,7 +374,8 @@ def _view(call: _Call) -> _Built:
             # the number is the user's own, and says the same thing twice
             note = Diagnostic(
                 "SQ302",
-                f"`{call.text(nodes[0])}, {call.text(nodes[1])}` became Flatten: another input size raises where it regrouped the batch",
+                f"`{call.text(nodes[0])}, {call.text(nodes[1])}` is Flatten now: "
+                "another input size raises where it regrouped the batch",
             )
             return "nn.Flatten", "", frozenset(), (note,) if shape[0] == -1 else ()
     if any(isinstance(part, SizeOf | SizeOp) for part in shape[1:]):

@@ -1,7 +1,7 @@
 """Plans for a forward that is one straight line: the flat and the function layout."""
 
-# A flat class runs every child it has, in order of registration. So flat is refused as soon as something could register a
-# child that forward does not run, with these arguments or with others.
+# A flat class runs every child it has, in order of registration. So flat is refused as soon as something could
+# register a child that forward does not run, with these arguments or with others.
 
 from __future__ import annotations
 
