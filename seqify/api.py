@@ -236,9 +236,10 @@ def _plain(model: Model, cls: ClassSource) -> dict[str, Any]:
     found = {}
     for name, value in vars(model.instance).items():
         stored = cls.storing(name)
-        if is_plain(value) and len(stored) == 1 and stored[0].attribute == name and name not in cls.assigned_elsewhere:
+        steady = name not in cls.assigned_elsewhere and name not in cls.assigned_from_outside
+        if is_plain(value) and len(stored) == 1 and stored[0].attribute == name and steady:
             found[name] = value
-    for name in cls.class_names - set(cls.methods) - cls.assigned_elsewhere:
+    for name in cls.class_names - set(cls.methods) - cls.assigned_elsewhere - cls.assigned_from_outside:
         value = vars(model.kind).get(name)
         if value is not None and is_plain(value) and not cls.storing(name):
             found[name] = value
@@ -410,13 +411,15 @@ def _diagnostics(
 
 
 _CODES = {"forward": "SQ601", "inputs": "SQ601", "tensors": "SQ608", "weights": "SQ608", "gradients": "SQ602",
-          "input gradients": "SQ602", "buffers": "SQ603", "random": "SQ609", "seed": "SQ407"}  # fmt: skip
+          "input gradients": "SQ602", "buffers": "SQ603", "random": "SQ609"}  # fmt: skip
 
 
 def _failures(verdict: Verdict) -> list[Diagnostic]:
     found = []
     for item in verdict.checks:
-        if not item.ok:
+        if item.name == "seed" and not item.ok:
+            found.append(Diagnostic("SQ407", f"the same seed builds other weights: {item.note}"))
+        elif not item.ok:
             code = "SQ610" if "proves nothing" in item.note or "raise on every" in item.note else _CODES[item.name]
             where = " ".join(part for part in (item.device, item.dtype, item.mode) if part != "-")
             found.append(Diagnostic(code, f"{item.name} ({where}): {item.note}", level=Severity.ERROR))

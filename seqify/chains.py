@@ -221,6 +221,11 @@ class _Forward:
             if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         ]
         self.captured = {name for part in nested for name in names_loaded(part)}
+        for part in (part for node in self.body for part in ast.walk(node)):
+            if isinstance(part, ast.Global | ast.Nonlocal):
+                self.captured |= set(part.names)
+        # code that reads variables by their names in strings
+        self.looks_up = any(counter[name] for counter in self.loads for name in ("locals", "vars", "eval", "exec"))
         self.size_statements = [index for index, node in enumerate(self.body) if _only_reads_sizes(node)]
         self._readers: dict[str, list[int]] = {}
         for index, counter in enumerate(self.loads):
@@ -237,7 +242,9 @@ class _Forward:
             return True
         first, last = self.cls.statement_of(left.node), self.cls.statement_of(right.node)
         name = self.result_name(left, first)
-        if name is None or first is None or last is None or last <= first:
+        if name is None or first is None or last is None or last <= first or self.looks_up:
+            return False
+        if not self.cls.alone_on_rows(self.body[first]):
             return False
         if not (isinstance(right.input, ast.Name) and right.input.id == name):
             return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import bisect
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -118,7 +119,7 @@ class ClassSource:
         me = self.self_name(function)
         return [
             node
-            for node in ast.walk(within or function)
+            for node in _walk_scope(within or function, me)
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == me
         ]
 
@@ -234,6 +235,39 @@ class ClassSource:
                         yield function, node
 
     @cached_property
+    def init_locals(self) -> set[str]:
+        """Names that belong to the constructor: its arguments and all it assigns."""
+        if self.init is None:
+            return set()
+        return {item.arg for item in ast.walk(self.init.args) if isinstance(item, ast.arg)} | names_stored(self.init)
+
+    @cached_property
+    def changing_globals(self) -> set[str]:
+        """Names of the file that are assigned more than once, so that they may change between two calls."""
+        counts: Counter[str] = Counter()
+        for statement in self.source.tree.body:
+            # a loop or a block may assign more than once, a definition and an import do so once
+            weight = 1 if isinstance(statement, ast.Assign | ast.AnnAssign | ast.Import | ast.ImportFrom) else 2
+            if isinstance(statement, FunctionNode | ast.ClassDef):
+                counts[statement.name] += 1
+            else:
+                for name in names_stored(statement):
+                    counts[name] += 2 if isinstance(statement, ast.AugAssign) else weight
+        declared = {name for node in ast.walk(self.source.tree) if isinstance(node, ast.Global) for name in node.names}
+        return {name for name, count in counts.items() if count > 1} | declared
+
+    @cached_property
+    def assigned_from_outside(self) -> set[str]:
+        """Attributes that the file assigns on anything but `self`: `net.p = 0.1`."""
+        return {
+            node.attr
+            for node in ast.walk(self.source.tree)
+            if isinstance(node, ast.Attribute)
+            and not isinstance(node.ctx, ast.Load)
+            and not (isinstance(node.value, ast.Name) and node.value.id == "self")
+        }
+
+    @cached_property
     def _storing(self) -> dict[str, list[Statement]]:
         found: dict[str, list[Statement]] = {}
         for statement in self.statements:
@@ -300,6 +334,20 @@ def is_super_init(node: ast.stmt) -> bool:
     """Whether a statement is `super().__init__(...)` or `nn.Module.__init__(self)`."""
     call = node.value if isinstance(node, ast.Expr) else None
     return isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "__init__"
+
+
+def _walk_scope(root: ast.AST, name: str | None) -> Iterator[ast.AST]:
+    """Every node in which a name still means what it meant at the root: not in a function with such a parameter."""
+    parts = [root]
+    while parts:
+        node = parts.pop()
+        yield node
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, FunctionNode | ast.Lambda) and child is not root:
+                parameters = {argument.arg for argument in ast.walk(child.args) if isinstance(argument, ast.arg)}
+                if name in parameters:
+                    continue
+            parts.append(child)
 
 
 def _is_super(node: ast.Attribute) -> bool:

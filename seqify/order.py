@@ -101,6 +101,8 @@ def _place_one(cls: ClassSource, group: Sequence[str], needs: frozenset[str]) ->
     first = statements[0].index
     if cls.happens("self", "", first, anchor):
         return "the constructor uses the module as a whole before all of these layers are built"
+    if any(isinstance(part, ast.Return) for item in cls.statements[first:anchor] for part in ast.walk(item.node)):
+        return "the constructor may return before all of these layers are built"
     members = set(group)
     for statement in cls.statements[first : anchor + 1]:
         if members & statement.reads and not _simple(statement):

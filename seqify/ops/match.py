@@ -118,7 +118,8 @@ class Words:
                 found.add(part.attr)
             elif isinstance(part, ast.Name) and part.id != me:
                 known = part.id in self.cls.names or hasattr(builtins, part.id)
-                if part.id in self.cls.forward_locals or not known:
+                moved = part.id in self.cls.init_locals or part.id in self.cls.changing_globals
+                if part.id in self.cls.forward_locals or not known or moved:
                     raise _NoMatch("SQ308", f"`{text}` is computed in forward")
             elif isinstance(part, ast.Call):
                 function = self.namespace(part.func)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import nn
 
 from seqify.chains import Chain
-from seqify.classes import FunctionNode
 from seqify.diagnostics import Diagnostic, Severity
 from seqify.errors import Refusal
 from seqify.names import fresh, group_name
@@ -127,17 +128,12 @@ def _refuse_moving(subject: Subject, chain: Chain, diagnostics: list[Diagnostic]
     """Whether an attribute that would move is known by its name to something that no edit follows."""
     cls = subject.cls
     names = {layer.attribute for layer in chain.layers if layer.attribute is not None}
-    docstrings = {id(node.body[0].value) for node in ast.walk(cls.node) if _has_docstring(node)}  # type: ignore[attr-defined]
-    for node in ast.walk(cls.node):
-        if isinstance(node, ast.Constant) and node.value in names and id(node) not in docstrings:
-            diagnostics.append(
-                Diagnostic(
-                    "SQ403",
-                    f"`{node.value}` is named in a string, which may look the layer up",
-                    cls.source.location(node),
-                    level=Severity.ERROR,
-                )
-            )
+    for node in _lookups(cls.node):
+        words = set(re.findall(r"\w+", node.value))
+        if words & names:
+            found = sorted(str(name) for name in words & names)[0]
+            message = f"`{found}` is named in a string, which may look the layer up"
+            diagnostics.append(Diagnostic("SQ403", message, cls.source.location(node), level=Severity.ERROR))
             return True
     for subclass, where in subclasses(cls):
         diagnostics.append(
@@ -147,8 +143,30 @@ def _refuse_moving(subject: Subject, chain: Chain, diagnostics: list[Diagnostic]
     return False
 
 
-def _has_docstring(node: ast.AST) -> bool:
-    return isinstance(node, FunctionNode | ast.ClassDef) and ast.get_docstring(node, clean=False) is not None
+_LOOKUPS = ("getattr", "setattr", "hasattr", "delattr", "get_submodule", "get_parameter", "startswith", "endswith")
+
+
+def _lookups(root: ast.AST) -> list[Any]:
+    """Strings that may look an attribute or key up by name: not those that are passed to any other function."""
+    found = []
+    for parent in ast.walk(root):
+        if isinstance(parent, ast.Call):
+            function = parent.func.attr if isinstance(parent.func, ast.Attribute) else getattr(parent.func, "id", "")
+            strings = parent.args if function in _LOOKUPS else []
+        elif isinstance(parent, ast.Subscript):
+            strings = [parent.slice]
+        elif isinstance(parent, ast.Compare):
+            strings = [parent.left, *parent.comparators]
+        elif isinstance(parent, ast.List | ast.Tuple | ast.Set):
+            strings = parent.elts
+        elif isinstance(parent, ast.Dict):
+            strings = [key for key in parent.keys if key is not None]
+        elif isinstance(parent, ast.JoinedStr):
+            strings = parent.values
+        else:
+            continue
+        found += [node for node in strings if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return found
 
 
 def _form_groups(
@@ -211,18 +229,23 @@ def _outside_uses(subject: Subject, group: Group) -> list[Diagnostic]:
     cls = subject.cls
     names = set(moved(group))
     inside = {id(node) for node in ast.walk(cls.node)}
-    return [
-        Diagnostic(
-            "SQ403", f"`.{node.attr}` is now `.{group.name}[{_key_of(group, node.attr)}]`", cls.source.location(node)
-        )
-        for node in ast.walk(cls.source.tree)
-        if isinstance(node, ast.Attribute)
-        and node.attr in names
-        and id(node) not in inside
-        and isinstance(node.value, ast.Name | ast.Attribute | ast.Call)
-        and not (isinstance(node.value, ast.Name) and node.value.id == "self")  # another class's own attribute
-        and not (isinstance(node.value, ast.Name) and inspect.ismodule(cls.names.get(node.value.id)))
-    ]
+    found = []
+    for node in ast.walk(cls.source.tree):
+        if not isinstance(node, ast.Attribute) or node.attr not in names or id(node) in inside:
+            continue
+        owner = node.value.id if isinstance(node.value, ast.Name) else ""
+        if owner == "self" or inspect.ismodule(cls.names.get(owner)):
+            continue  # another class's own attribute, or a function of a module
+        place = f"{group.name}[{_key_of(group, node.attr)}]"
+        found.append(Diagnostic("SQ403", f"`.{node.attr}` is now `.{place}`", cls.source.location(node)))
+    for node in _lookups(cls.source.tree):
+        head = str(node.value).split(".")[0]
+        if head in names and id(node) not in inside:
+            place = f"{group.name}.{_key_of(group, head)}"
+            found.append(
+                Diagnostic("SQ403", f"`{head}` is named in a string, and is now `{place}`", cls.source.location(node))
+            )
+    return found
 
 
 def _key_of(group: Group, attribute: str) -> str:

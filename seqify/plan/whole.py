@@ -81,6 +81,25 @@ def whole_chain(subject: Subject) -> Chain | Diagnostic:
     return chain
 
 
+def _always_module(cls: ClassSource, value: ast.expr) -> bool:
+    """Whether an expression builds a module whatever the constructor's arguments are: `nn.Linear(4, 2)`."""
+    if isinstance(value, ast.IfExp):
+        return _always_module(cls, value.body) and _always_module(cls, value.orelse)
+    if not isinstance(value, ast.Call):
+        return False
+    parts: list[str] = []
+    node = value.func
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name) or node.id in cls.init_locals:
+        return False
+    found = cls.names.get(node.id)
+    for part in reversed(parts):
+        found = getattr(found, part, None)
+    return isinstance(found, type) and issubclass(found, nn.Module)
+
+
 _SEQUENTIAL_NAMES = frozenset(dir(nn.Sequential))
 
 
@@ -93,6 +112,12 @@ def plan_flat(subject: Subject, chain: Chain) -> Plan | Diagnostic:
         fault = built_elsewhere(cls, layer.attribute) if layer.attribute is not None else None
         if fault is not None:
             return Diagnostic(fault[0], fault[1], cls.source.location(cls.init or cls.node))
+        node = cls.storing(layer.attribute)[0].node if layer.attribute is not None else None
+        if node is not None and not _always_module(cls, node.value):  # type: ignore[attr-defined]
+            message = (
+                f"`self.{layer.attribute}` may be no module with other arguments, and a flat class would leave it out"
+            )
+            return Diagnostic("SQ402", message, cls.source.location(node))
     rows = _name_rows(subject, chain)
     needs = [row.layer.reads if row.origin == "new" else constructor_reads(cls, row) for row in rows]
     order = order_flat(cls, [row.key if row.origin == "moved" else None for row in rows], needs, subject.children)
@@ -166,6 +191,22 @@ def _unfit_class(subject: Subject) -> Diagnostic | None:
     )
     for name in overridden:
         return Diagnostic("SQ406", f"the class defines `{name}`", here)
+    for call in (part for part in ast.walk(cls.node) if isinstance(part, ast.Call)):
+        owner: ast.expr | None = None  # of the layer that the call registers
+        name = ""
+        if isinstance(call.func, ast.Attribute):
+            name, owner = call.func.attr, call.func.value
+        elif isinstance(call.func, ast.Name) and call.args:
+            name, owner = call.func.id, call.args[0]
+        on_itself = isinstance(owner, ast.Name) or (isinstance(owner, ast.Call))  # `self`, or `super()`
+        if on_itself and name in ("add_module", "register_module", "setattr", "__setattr__"):
+            return Diagnostic(
+                "SQ402", f"`{name}` may register layers that forward does not run", cls.source.location(call)
+            )
+    if cls.init is not None and any(isinstance(part, ast.Return) for part in ast.walk(cls.init)):
+        return Diagnostic(
+            "SQ402", "the constructor may return before all layers are built", cls.source.location(cls.init)
+        )
     for node, where in subclasses(cls):
         return Diagnostic("SQ403", f"`{node}` inherits from it, and may hold layers that forward does not run", where)
     for statement in cls.node.body:
