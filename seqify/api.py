@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import ast
 import atexit
 import functools
 import os
@@ -22,20 +21,19 @@ from seqify.chains import find_chains
 from seqify.checks import Check, Verdict, check, same_seed
 from seqify.classes import ClassSource, find_class
 from seqify.config import read_config
-from seqify.diagnostics import Diagnostic, Location, Severity
+from seqify.diagnostics import Diagnostic, Location
 from seqify.diff import unified_diff
 from seqify.emit import Rewrite, emit
-from seqify.emit.rows import constructor
 from seqify.emit.transplant import transplant
 from seqify.errors import CannotAsk, Refusal
-from seqify.flow import Flow
+from seqify.findings import chain_report, find_diagnostics, specialised
 from seqify.inputs import Inputs, find_inputs, from_values, parse_inputs
 from seqify.keymap import KeyMap, make_keymap
 from seqify.load import Model, build_in, load_file, load_live, load_over, load_target
 from seqify.observe import observe, runs, stand_in
 from seqify.ops import Words
-from seqify.plan import Plan, Row, Subject, is_plain, make_plan
-from seqify.report import ChainReport, CheckReport, LayerReport, Report
+from seqify.plan import Plan, Subject, is_plain, make_plan
+from seqify.report import CheckReport, Report
 from seqify.source import SourceFile, read_source
 from seqify.target import parse_target
 from seqify.trace import forward_code
@@ -118,11 +116,11 @@ def convert(
         layout=plan.layout,
         inputs=example.describe(),
         calls=len(flow.steps),
-        chains=tuple(_chain_report(group.name, group.rows, cls) for group in plan.groups),
+        chains=tuple(chain_report(group.name, group.rows, cls) for group in plan.groups),
         keymap=keymap,
         checks=tuple(CheckReport(**vars(item)) for item in verdict.checks),
-        specialised=_specialised(flow, cls),
-        diagnostics=_diagnostics(model, subject, plan, keymap, verdict, places, devices),
+        specialised=specialised(flow, cls),
+        diagnostics=find_diagnostics(model.instance, subject, plan, keymap, verdict, places, devices),
         path=cls.source.path,
         original=cls.source.text,
         source=rewrite.text,
@@ -324,108 +322,6 @@ def _verify(
         progress("building both from the same seeds")
         checks.append(same_seed(model.build, lambda seed: build_in(converted, expression, seed), keymap.tensors))
     return Verdict(tuple(dict.fromkeys(checks)))
-
-
-def _chain_report(name: str, rows: Sequence[Row], cls: ClassSource) -> ChainReport:
-    layers = []
-    for row in rows:
-        if row.layer.attribute is None:
-            text, origin = constructor(row.layer, "nn.", {}), " ".join(cls.source.segment(row.layer.node).split())
-            place = cls.source.location(row.layer.node)
-        else:
-            node = cls.storing(row.layer.attribute)[0].node
-            assert isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None
-            text, origin = " ".join(cls.source.segment(node.value).split()), row.layer.attribute
-            place = cls.source.location(node)
-        layers.append(LayerReport(row.key, text, origin, place))
-    return ChainReport(name, tuple(layers))
-
-
-def _specialised(flow: Flow, cls: ClassSource) -> tuple[tuple[str, bool, Location | None], ...]:
-    """Decisions on sizes, each place once, in the user's words where the place is known."""
-    found: dict[tuple[str, bool], Location | None] = {}
-    for guard in flow.guards:
-        text, place = guard.condition, None
-        if guard.site is not None and os.path.realpath(guard.site.filename) == os.path.realpath(cls.source.path):
-            site = guard.site
-            text = cls.source.text[
-                cls.source.offset(site.row, site.column) : cls.source.offset(site.end_row, site.end_column)
-            ]
-            place = cls.source.place(site.row, site.column, site.end_row, site.end_column)
-        found.setdefault((text, guard.value), place)
-    return tuple((text, value, place) for (text, value), place in found.items())
-
-
-def _diagnostics(
-    model: Model,
-    subject: Subject,
-    plan: Plan,
-    keymap: KeyMap,
-    verdict: Verdict,
-    places: Sequence[str],
-    asked: Sequence[str],
-) -> tuple[Diagnostic, ...]:
-    found = list(plan.diagnostics)
-    flow, cls = subject.flow, subject.cls
-    converted = {row.layer.step for group in plan.groups for row in group.rows}
-    for item in subject.chains.breaks if plan.layout == "grouped" else ():
-        site = flow.steps[item.step].site
-        # what stopped one line is no error when the others were converted
-        level = (
-            Severity.NOTE
-            if item.step in converted or item.code not in ("SQ204", "SQ210", "SQ303", "SQ304", "SQ305")
-            else None
-        )
-        place = site.location() if site else None
-        if not any((known.code, known.location) == (item.code, place) for known in found):
-            found.append(Diagnostic(item.code, item.message, place, level=level))
-    called = {step.target.split(".")[0] for step in flow.steps if step.kind == "module"}
-    here = cls.source.location(cls.init or cls.node)
-    for name in subject.children:
-        if name not in called:
-            found.append(
-                Diagnostic("SQ207", f"`self.{name}` is never called by forward itself; it and its keys stay", here)
-            )
-    for stray in flow.strays:
-        found.append(Diagnostic("SQ210", f"{stray} is in no state_dict, so in no checkpoint, and in no optimizer"))
-    for name in flow.written:
-        found.append(
-            Diagnostic("SQ105", f"forward changes `self.{name}`", cls.source.location(cls.forward or cls.node))
-        )
-    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    if any(getattr(model.instance, name) for name in hooks):
-        found.append(Diagnostic("SQ107", "hooks are attached to the module itself", here))
-    if keymap.renamed:
-        first, old = next(iter(keymap.renamed.items()))
-        found.append(
-            Diagnostic(
-                "SQ501", f"{len(keymap.renamed)} renamed: {old} → {first}{', …' if len(keymap.renamed) > 1 else ''}"
-            )
-        )
-    if keymap.parameter_order != tuple(range(len(keymap.parameter_order))):
-        found.append(Diagnostic("SQ505", "`parameters()` has another order, and optimizer state goes by position"))
-    if list(asked) == ["auto"] and "cuda" not in places and verdict.checks:
-        found.append(Diagnostic("SQ604", "cuda is not available on this machine, not checked"))
-    found += _failures(verdict)
-    return tuple(dict.fromkeys(found))
-
-
-_CODES = {"forward": "SQ601", "inputs": "SQ601", "tensors": "SQ608", "weights": "SQ608", "gradients": "SQ602",
-          "input gradients": "SQ602", "buffers": "SQ603", "random": "SQ609"}  # fmt: skip
-
-
-def _failures(verdict: Verdict) -> list[Diagnostic]:
-    found = []
-    for item in verdict.checks:
-        if item.name == "seed" and not item.ok:
-            found.append(Diagnostic("SQ407", f"the same seed builds other weights: {item.note}"))
-        elif not item.ok:
-            code = "SQ610" if "proves nothing" in item.note or "raise on every" in item.note else _CODES[item.name]
-            where = " ".join(part for part in (item.device, item.dtype, item.mode) if part != "-")
-            found.append(Diagnostic(code, f"{item.name} ({where}): {item.note}", level=Severity.ERROR))
-        elif item.note.startswith("within"):
-            found.append(Diagnostic("SQ605", f"{item.name} on {item.device}: {item.note}"))
-    return found
 
 
 def _unchanged(model: Model, reason: Diagnostic, inputs: tuple[Mapping[str, Any], ...], calls: int = 0) -> Report:

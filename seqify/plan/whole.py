@@ -198,7 +198,7 @@ def _unfit_class(subject: Subject) -> Diagnostic | None:
             name, owner = call.func.attr, call.func.value
         elif isinstance(call.func, ast.Name) and call.args:
             name, owner = call.func.id, call.args[0]
-        on_itself = isinstance(owner, ast.Name) or (isinstance(owner, ast.Call))  # `self`, or `super()`
+        on_itself = isinstance(owner, ast.Name | ast.Call)  # `self`, or `super()`
         if on_itself and name in ("add_module", "register_module", "setattr", "__setattr__"):
             return Diagnostic(
                 "SQ402", f"`{name}` may register layers that forward does not run", cls.source.location(call)

@@ -1,0 +1,122 @@
+"""What a report has to tell of a conversion: its rows, what was taken as fixed, and the diagnostics."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Sequence
+
+from torch import nn
+
+from seqify.checks import Verdict
+from seqify.classes import ClassSource
+from seqify.diagnostics import Diagnostic, Location, Severity
+from seqify.emit.rows import constructor
+from seqify.flow import Flow
+from seqify.keymap import KeyMap
+from seqify.plan import Plan, Row, Subject
+from seqify.report import ChainReport, LayerReport
+
+__all__ = ["chain_report", "find_diagnostics", "specialised"]
+
+
+def chain_report(name: str, rows: Sequence[Row], cls: ClassSource) -> ChainReport:
+    layers = []
+    for row in rows:
+        if row.layer.attribute is None:
+            text, origin = constructor(row.layer, "nn.", {}), " ".join(cls.source.segment(row.layer.node).split())
+            place = cls.source.location(row.layer.node)
+        else:
+            node = cls.storing(row.layer.attribute)[0].node
+            assert isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None
+            text, origin = " ".join(cls.source.segment(node.value).split()), row.layer.attribute
+            place = cls.source.location(node)
+        layers.append(LayerReport(row.key, text, origin, place))
+    return ChainReport(name, tuple(layers))
+
+
+def specialised(flow: Flow, cls: ClassSource) -> tuple[tuple[str, bool, Location | None], ...]:
+    """Decisions on sizes, each place once, in the user's words where the place is known."""
+    found: dict[tuple[str, bool], Location | None] = {}
+    for guard in flow.guards:
+        text, place = guard.condition, None
+        if guard.site is not None and os.path.realpath(guard.site.filename) == os.path.realpath(cls.source.path):
+            site = guard.site
+            text = cls.source.text[
+                cls.source.offset(site.row, site.column) : cls.source.offset(site.end_row, site.end_column)
+            ]
+            place = cls.source.place(site.row, site.column, site.end_row, site.end_column)
+        found.setdefault((text, guard.value), place)
+    return tuple((text, value, place) for (text, value), place in found.items())
+
+
+def find_diagnostics(
+    module: nn.Module,
+    subject: Subject,
+    plan: Plan,
+    keymap: KeyMap,
+    verdict: Verdict,
+    places: Sequence[str],
+    asked: Sequence[str],
+) -> tuple[Diagnostic, ...]:
+    found = list(plan.diagnostics)
+    flow, cls = subject.flow, subject.cls
+    converted = {row.layer.step for group in plan.groups for row in group.rows}
+    for item in subject.chains.breaks if plan.layout == "grouped" else ():
+        site = flow.steps[item.step].site
+        # what stopped one line is no error when the others were converted
+        level = (
+            Severity.NOTE
+            if item.step in converted or item.code not in ("SQ204", "SQ210", "SQ303", "SQ304", "SQ305")
+            else None
+        )
+        place = site.location() if site else None
+        if not any((known.code, known.location) == (item.code, place) for known in found):
+            found.append(Diagnostic(item.code, item.message, place, level=level))
+    called = {step.target.split(".")[0] for step in flow.steps if step.kind == "module"}
+    here = cls.source.location(cls.init or cls.node)
+    for name in subject.children:
+        if name not in called:
+            found.append(
+                Diagnostic("SQ207", f"`self.{name}` is never called by forward itself; it and its keys stay", here)
+            )
+    for stray in flow.strays:
+        found.append(Diagnostic("SQ210", f"{stray} is in no state_dict, so in no checkpoint, and in no optimizer"))
+    for name in flow.written:
+        found.append(
+            Diagnostic("SQ105", f"forward changes `self.{name}`", cls.source.location(cls.forward or cls.node))
+        )
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    if any(getattr(module, name) for name in hooks):
+        found.append(Diagnostic("SQ107", "hooks are attached to the module itself", here))
+    if keymap.renamed:
+        first, old = next(iter(keymap.renamed.items()))
+        found.append(
+            Diagnostic(
+                "SQ501", f"{len(keymap.renamed)} renamed: {old} → {first}{', …' if len(keymap.renamed) > 1 else ''}"
+            )
+        )
+    if keymap.parameter_order != tuple(range(len(keymap.parameter_order))):
+        found.append(Diagnostic("SQ505", "`parameters()` has another order, and optimizer state goes by position"))
+    if list(asked) == ["auto"] and "cuda" not in places and verdict.checks:
+        found.append(Diagnostic("SQ604", "cuda is not available on this machine, not checked"))
+    found += _failures(verdict)
+    return tuple(dict.fromkeys(found))
+
+
+_CODES = {"forward": "SQ601", "inputs": "SQ601", "tensors": "SQ608", "weights": "SQ608", "gradients": "SQ602",
+          "input gradients": "SQ602", "buffers": "SQ603", "random": "SQ609"}  # fmt: skip
+
+
+def _failures(verdict: Verdict) -> list[Diagnostic]:
+    found = []
+    for item in verdict.checks:
+        if item.name == "seed" and not item.ok:
+            found.append(Diagnostic("SQ407", f"the same seed builds other weights: {item.note}"))
+        elif not item.ok:
+            code = "SQ610" if "proves nothing" in item.note or "raise on every" in item.note else _CODES[item.name]
+            where = " ".join(part for part in (item.device, item.dtype, item.mode) if part != "-")
+            found.append(Diagnostic(code, f"{item.name} ({where}): {item.note}", level=Severity.ERROR))
+        elif item.note.startswith("within"):
+            found.append(Diagnostic("SQ605", f"{item.name} on {item.device}: {item.note}"))
+    return found
