@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import atexit
+import dataclasses
 import functools
 import os
 import shutil
@@ -24,6 +25,7 @@ from seqify.config import read_config
 from seqify.diagnostics import Diagnostic, Location
 from seqify.diff import unified_diff
 from seqify.emit import Rewrite, emit
+from seqify.emit.imports import absolute_imports
 from seqify.emit.transplant import transplant
 from seqify.errors import CannotAsk, Refusal
 from seqify.findings import chain_report, find_diagnostics, specialised
@@ -124,6 +126,7 @@ def convert(
         path=cls.source.path,
         original=cls.source.text,
         source=rewrite.text,
+        elsewhere=absolute_imports(dataclasses.replace(cls.source, text=rewrite.text), _package(model)),
         encoding=cls.source.encoding,
         diff=unified_diff(cls.source.text, rewrite.text, _shown(cls.source.path)),
         build=_build_expression(model, plan),
@@ -258,7 +261,7 @@ def _load_text(rewrite: Rewrite, model: Model) -> ModuleType:
     folder = Path(tempfile.mkdtemp(dir=_workshop()))
     file = folder / f"{Path(rewrite.source.path).stem or 'module'}.py"
     file.write_bytes(rewrite.text.encode(rewrite.source.encoding))
-    package = getattr(old, "__package__", None) or ""
+    package = _package(model)
     stem = f"{file.stem}_converted_{folder.name[-4:]}"
     name = f"{package}.{stem}" if package else stem
     try:
@@ -275,6 +278,11 @@ def _load_text(rewrite: Rewrite, model: Model) -> ModuleType:
         raise Refusal(
             Diagnostic("SQ901", f"the converted file cannot be imported: {error.diagnostic.message}")
         ) from None
+
+
+def _package(model: Model) -> str:
+    """The package that a file's relative imports start from; empty for a file outside of any."""
+    return getattr(model.module, "__package__", None) or ""
 
 
 def _build_expression(model: Model, plan: Plan) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,8 +56,8 @@ class Report:
     """
     What a conversion came to.
 
-    `source` is the text of the converted file and `diff` the difference to the old one; `build` gives the converted
-    model when it is evaluated in that file.
+    `source` is the text of the converted file, `elsewhere` the same for another folder, and `diff` the difference to the
+    old one; `build` gives the converted model when it is evaluated in that file.
     """
 
     command: str
@@ -75,6 +76,7 @@ class Report:
     path: str | None = None
     original: str = field(default="", repr=False)
     source: str = field(default="", repr=False)
+    elsewhere: str = field(default="", repr=False)
     encoding: str = "utf-8"
     diff: str = field(default="", repr=False)
     build: str | None = None
@@ -104,7 +106,12 @@ class Report:
             raise CannotAsk(Diagnostic("SQ601", "the result differs from the original and is not written"))
         if not self.source or (path is None and self.path is None):
             raise CannotAsk(Diagnostic("SQ209", f"`{self.target}` was not converted ({self.status})"))
-        return write_atomically(path or self.path or "", self.source.encode(self.encoding))
+        text = self.source
+        if path is not None and os.path.dirname(os.path.realpath(path)) != os.path.dirname(
+            os.path.realpath(self.path or "")
+        ):
+            text = self.elsewhere
+        return write_atomically(path or self.path or "", text.encode(self.encoding))
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data: the JSON object of `--format json`."""

@@ -65,10 +65,13 @@ class _Builder:
     fresh: bool = False  # whether `pending` is the output of a layer with weights that nobody else has seen
     variable: str = "x"
     comments: int = 0
+    talkative: int = 1
+    running: bool = False  # whether the first argument of layers is a local that changes between them
     layers: list[_Layer] = field(default_factory=list)
     config: dict[str, str] = field(default_factory=dict)
     imported: set[str] = field(default_factory=set)
     body: list[str] = field(default_factory=list)  # statements of forward, without indentation
+    tensors: list[str] = field(default_factory=list)  # parameters and buffers of the class itself, as statements
     skips: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
 
@@ -82,7 +85,7 @@ class _Builder:
 
     def comment(self, odds: int = 6) -> str:
         """A comment nobody else has, or nothing."""
-        if not self.one_in(odds):
+        if not self.one_in(max(1, odds // self.talkative)):
             return ""
         self.comments += 1
         form = self.pick(
@@ -324,6 +327,7 @@ def _weighted(b: _Builder) -> None:
     else:
         arguments = [f"{b.module('Conv2d')}({size}, {size}, 1)", f"{b.module('ReLU')}()"]
         b.call("block", kind, arguments, b.state, weights=True)
+        b.fresh = False  # it ends in a ReLU, whose derivative needs what it gave
 
 
 def _spatial(b: _Builder) -> None:
@@ -446,6 +450,67 @@ def _branch(b: _Builder) -> None:
         b.skips.append((early, b.state))
 
 
+def _other(b: _Builder) -> None:
+    """What forwards also do: statements, branches, blocks and tensors of the class."""
+    kind = b.pick(
+        ("local", "training", "assert", "parameter", "buffer", "chained", "loop", "block", "brackets", "if", "size", "del", "row")
+    )
+    if kind == "local":
+        name = f"factor{len(b.body)}"
+        b.body.append(f"{name} = 0.5{b.trailing()}")
+        b.apply(f"{{x}} * {name}", loose=True)
+    elif kind == "training" and b.one_in(2):
+        name = b.flush()
+        b.body += [f"if {b.me}.training:{b.trailing()}", f"    {name} = {name} * 1.5{b.trailing()}"]
+    elif kind == "if":
+        name = b.flush()
+        condition = b.pick((f"{name}.dim() > 1", "True", f"{name}.size(0) > 0", f"{b.me}.flag", f"{name}.shape[-1] == 6"))
+        b.body += [f"if {condition}:{b.trailing()}", f"    {name} = {b.functional}.relu({name}){b.trailing()}"]
+        if b.one_in(2):
+            b.body += ["else:", f"    {name} = {name} + 1"]
+    elif kind == "assert":
+        name = b.flush()
+        b.body.append(b.pick((f"assert {name}.dim() == {len(b.state) + 1}", "pass", '"""A string."""')) + b.trailing())
+    elif kind in ("parameter", "buffer"):
+        name = f"{kind}{len(b.tensors)}"
+        if kind == "parameter":
+            b.tensors.append(f"{b.me}.{name} = {b.module('Parameter')}(torch.ones(1))")
+        else:
+            b.tensors.append(f'{b.me}.register_buffer("{name}", torch.ones(1))')
+        b.apply(f"{{x}} * self.{name}", loose=True)
+    elif kind == "chained":
+        name = b.flush()
+        other = f"also{len(b.body)}"
+        b.body.append(f"{other} = {name} = torch.tanh({name}){b.trailing()}")
+        if len(b.skips) < 2:
+            b.skips.append((other, b.state))
+        b.fresh = False
+    elif kind == "loop":
+        name = b.flush()
+        b.body += [f"for _ in range(2):{b.trailing()}", f"    {name} = {b.functional}.elu({name}){b.trailing()}"]
+        b.fresh = False
+    elif kind == "block":
+        name = b.flush()
+        b.body += [f"with torch.enable_grad():{b.trailing()}", f"    {name} = {name}.sigmoid(){b.trailing()}"]
+        b.fresh = False
+    elif kind == "brackets":
+        inner = b.flush()
+        b.pending, b.depth, b.fresh = f"(({b.functional}.relu({inner})))", 1, False
+    elif kind == "size":
+        name = b.flush()
+        b.body.append(f"total = {name}.numel(){b.trailing()}")
+        if b.one_in(2):
+            b.apply("{x} / total", loose=True)
+    elif kind == "del":
+        name = b.flush()
+        b.body += [f"temporary = {name}", f"del temporary{b.trailing()}"]
+        b.fresh = False
+    elif kind == "row":
+        name = b.flush()
+        b.body.append(f"{name} = {name} + 0; {name} = {b.functional}.relu({name}){b.trailing()}")
+        b.fresh = False
+
+
 def _definition(b: _Builder, layer: _Layer) -> list[str]:
     """A layer's statement in `__init__`, on one row or several."""
     lines = []
@@ -458,7 +523,18 @@ def _definition(b: _Builder, layer: _Layer) -> list[str]:
     if b.one_in(14):
         left += f": {b.module('Module')}"
     callee = b.module(layer.kind)
-    if len(layer.arguments) >= 2 and b.one_in(6):
+    if b.running and layer.kind in ("Linear", "Conv2d"):
+        lines.append(f"size = {layer.arguments[0]}{b.trailing(8)}")
+        arguments = ["size", *layer.arguments[1:]]
+        lines.append(f"{left} = {callee}({', '.join(arguments)}){b.trailing(5)}")
+    elif b.one_in(40):
+        form = b.pick(("{me}.add_module('{a}', {v})", "setattr({me}, '{a}', {v})", "if True:\n    {me}.{a} = {v}", "{me}.{a} = spare = {v}"))
+        value = f"{callee}({', '.join(layer.arguments)})"
+        lines.append(form.format(me=b.me, a=layer.attribute, v=value) + b.trailing())
+    elif b.one_in(30):
+        lines.append(f"made = {callee}({', '.join(layer.arguments)}){b.trailing()}")
+        lines.append(f"{left} = made{b.trailing()}")
+    elif len(layer.arguments) >= 2 and b.one_in(6):
         lines.append(f"{left} = {callee}({b.trailing(4)}")
         for argument in layer.arguments:
             if inner := b.comment(8):
@@ -469,6 +545,10 @@ def _definition(b: _Builder, layer: _Layer) -> list[str]:
         lines.append(f"){b.trailing(5)}")
     else:
         lines.append(f"{left} = {callee}({', '.join(layer.arguments)}){b.trailing(5)}")
+    if layer.kind in ("Linear", "Conv2d") and b.one_in(30):
+        home = "torch.nn" if b.style in ("torch", "names") else "nn"
+        form = b.pick(("{nn}.init.normal_({w})", "{w}.data.mul_(0.5)", "{nn}.init.uniform_({w}, -0.1, 0.1)"))
+        lines.append(form.format(nn=home, w=f"{b.me}.{layer.attribute}.weight") + b.trailing())
     return lines
 
 
@@ -487,7 +567,7 @@ def _after_layers(b: _Builder) -> list[str]:
         lines += [
             f"for m in {b.me}.modules():{b.trailing()}",
             f"    if isinstance(m, ({b.module('Linear')}, {b.module('Conv2d')})):",
-            f"        {home}.init.constant_(m.weight, 0.1){b.trailing()}",
+            f"        {home}.init.{b.pick(('constant_(m.weight, 0.1)', 'normal_(m.weight)'))}{b.trailing()}",
         ]
     if lines and (above := b.comment(4)):
         lines.insert(0, above)
@@ -530,6 +610,8 @@ def programs(draw: Callable[..., Any]) -> Program:
     """A file with a class `Net`, and the input that it takes."""
     b = _Builder(draw)
     b.style = b.pick(("nn", "nn", "from", "torch", "names"))
+    b.talkative = b.pick((1, 1, 2, 4))
+    b.running = b.one_in(10)
     b.me = "this" if b.one_in(15) else "self"
     b.variable = b.pending = b.pick(("x", "x", "input", "z"))
     b.names = [b.variable]
@@ -540,15 +622,19 @@ def programs(draw: Callable[..., Any]) -> Program:
     shape = (b.pick((2, 4)), *b.state)
     if b.one_in(3):
         _weighted(b)
+    kinds = ("weighted", "weighted", "pointwise", "pointwise", "pointwise", "spatial", "flatten", "branch")
+    kinds += b.pick(((), (), ("other",), ("other", "branch", "branch", "other")))
     for _ in range(draw(st.integers(1, 9))):
         spatial = len(b.state) == 3
-        kind = b.pick(("weighted", "weighted", "pointwise", "pointwise", "pointwise", "spatial", "flatten", "branch"))
+        kind = b.pick(kinds)
         if kind == "weighted":
             _weighted(b)
         elif kind == "pointwise":
             _pointwise(b)
         elif kind == "branch":
             _branch(b)
+        elif kind == "other":
+            _other(b)
         elif spatial:
             (_spatial if kind == "spatial" else _flatten)(b)
     if not b.layers or b.one_in(2):
@@ -563,6 +649,7 @@ def programs(draw: Callable[..., Any]) -> Program:
 
     text = "\n".join(b.body)
     used = [name for name in _CONFIG if f"{b.me}.{name}" in text]
+    used = [name for name in used if name not in {layer.attribute for layer in b.layers}]
     unused = []
     if b.one_in(8):
         unused.append(_Layer(b.attribute("spare"), "Linear", ["3", "2"], True))
@@ -570,6 +657,7 @@ def programs(draw: Callable[..., Any]) -> Program:
     if b.one_in(3):
         layers = draw(st.permutations(layers))
     init = [line for layer in layers for line in _definition(b, layer)]
+    init += [statement + b.trailing() for statement in b.tensors]
     settings = [f"{b.me}.{name} = {_CONFIG[name]}{b.trailing()}" for name in used]
     after = _after_layers(b) if not unused else []
     methods, callable_names = _methods(b)

@@ -12,7 +12,7 @@ from torch import nn
 
 from seqify.source import Edit, SourceFile, apply_edits
 
-__all__ = ["add_import", "nn_prefix", "remove_unused"]
+__all__ = ["absolute_imports", "add_import", "nn_prefix", "remove_unused"]
 
 
 def nn_prefix(names: Mapping[str, Any]) -> str | None:
@@ -63,6 +63,22 @@ def remove_unused(old: SourceFile, text: str) -> str:
                 if alias not in keep:
                     edits.append(_without(new, node, index))
     return apply_edits(new, edits)
+
+
+def absolute_imports(source: SourceFile, package: str) -> str:
+    """The text with `from .blocks import X` as `from package.blocks import X`, so that it runs from any folder."""
+    edits = []
+    for node in ast.walk(source.tree):
+        if not isinstance(node, ast.ImportFrom) or not node.level:
+            continue
+        parents = package.split(".")
+        base = ".".join(parents[: len(parents) - node.level + 1])
+        start, end = source.span(node)
+        text = source.text[start:end]
+        dots = text.index(".")
+        name = text[dots:].split(None, 1)[0]
+        edits.append(Edit(start + dots, start + dots + len(name), f"{base}.{node.module}" if node.module else base))
+    return apply_edits(source, edits)
 
 
 def _is_idle(node: ast.Import | ast.ImportFrom, alias: ast.alias, before: set[str], after: set[str]) -> bool:

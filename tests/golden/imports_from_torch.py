@@ -1,0 +1,47 @@
+# ---- input (Net, 4,10)
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(10, 8)
+        self.fc2 = nn.Linear(8, 2)
+
+    def forward(self, x):
+        x = nn.functional.dropout(nn.functional.relu(self.fc1(x)), training=self.training)
+        return self.fc2(x)
+# ---- output (layout: flat)
+from collections import OrderedDict
+
+from torch import nn
+
+
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(10, 8)
+        self.relu = nn.ReLU()
+        self.dropout = nn.Dropout()
+        self.fc2 = nn.Linear(8, 2)
+
+    def __getitem__(self, idx):
+        if isinstance(idx, slice):  # nn.Sequential would pass the layers to the constructor of this class
+            return nn.Sequential(OrderedDict(list(self._modules.items())[idx]))
+        return super().__getitem__(idx)
+# ---- output (layout: grouped)
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(10, 8),
+            nn.ReLU(),
+            nn.Dropout(),
+            nn.Linear(8, 2),
+        )
+
+    def forward(self, x):
+        return self.layers(x)

@@ -1,0 +1,58 @@
+# ---- input (Net, 4,10)
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encode = nn.Linear(10, 8, bias=False)
+        self.hidden = nn.Linear(8, 8)
+        self.decode = nn.Linear(8, 10, bias=False)
+        self.decode.weight = nn.Parameter(self.encode.weight.t())
+
+    def forward(self, x):
+        x = F.relu(self.encode(x))
+        x = F.relu(self.hidden(x))
+        return self.decode(x)
+# ---- output (layout: auto)
+from collections import OrderedDict
+
+import torch
+import torch.nn as nn
+
+
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__()
+        self.encode = nn.Linear(10, 8, bias=False)
+        self.relu1 = nn.ReLU()
+        self.hidden = nn.Linear(8, 8)
+        self.relu2 = nn.ReLU()
+        self.decode = nn.Linear(8, 10, bias=False)
+        self.decode.weight = nn.Parameter(self.encode.weight.t())
+
+    def __getitem__(self, idx):
+        if isinstance(idx, slice):  # nn.Sequential would pass the layers to the constructor of this class
+            return nn.Sequential(OrderedDict(list(self._modules.items())[idx]))
+        return super().__getitem__(idx)
+# ---- output (layout: grouped)
+import torch
+import torch.nn as nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(10, 8, bias=False),
+            nn.ReLU(),
+            nn.Linear(8, 8),
+            nn.ReLU(),
+            nn.Linear(8, 10, bias=False),
+        )
+        self.layers[4].weight = nn.Parameter(self.layers[0].weight.t())
+
+    def forward(self, x):
+        return self.layers(x)
