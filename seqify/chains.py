@@ -28,7 +28,7 @@ from seqify.classes import ClassSource, names_loaded, names_stored
 from seqify.flow import AttrRef, Flow, Loose, Ref, Step
 from seqify.ops import Break, Layer, Words, match
 
-__all__ = ["Chain", "Chains", "built_elsewhere", "find_chains", "is_stateless"]
+__all__ = ["Chain", "Chains", "built_elsewhere", "find_chains", "find_gaps", "is_stateless", "make_chain", "unbroken"]
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,10 @@ class Chain:
 
 @dataclass(frozen=True)
 class Chains:
-    """All chains of a forward, what broke them, and the size statements that nothing needs once they are converted."""
+    """All chains of a forward, and what broke them."""
 
     chains: tuple[Chain, ...]
     breaks: tuple[Break, ...]
-    gaps: tuple[int, ...]
 
 
 def is_stateless(module: nn.Module) -> bool:
@@ -92,10 +91,75 @@ def find_chains(flow: Flow, cls: ClassSource, words: Words, module: nn.Module) -
             if isinstance(cut, Break):
                 breaks.append(cut)
         lines.append([item])
+    lines = [_keep_regrouping(line, sorter.children) for line in lines]
     chains = [chain for line in lines for chain in _close(line, reader)]
-    converted = [chain.layers for chain in chains]
-    gaps = tuple(index for index in reader.size_statements if reader.needed_only_in(index, converted))
-    return Chains(tuple(chains), tuple(sorted(breaks, key=lambda item: item.step)), gaps)
+    return Chains(tuple(chains), tuple(sorted(breaks, key=lambda item: item.step)))
+
+
+def find_gaps(cls: ClassSource, chains: Sequence[Chain]) -> tuple[int, ...]:
+    """The size statements of forward that nothing needs once these chains, and no others, are converted."""
+    reader = _Forward(cls)
+    lines = [chain.layers for chain in chains]
+    return tuple(index for index in reader.size_statements if reader.needed_only_in(index, lines))
+
+
+def unbroken(cls: ClassSource, chains: Sequence[Chain]) -> list[Chain]:
+    """The chains that can be converted together: a size statement between two layers has to go with them."""
+    left = list(chains)
+    while True:
+        gaps = set(find_gaps(cls, left))
+        whole = [
+            chain
+            for chain in left
+            if gaps.issuperset(set(range(chain.statements[0], chain.statements[-1])) - set(chain.statements))
+        ]
+        if len(whole) == len(left):
+            return left
+        left = whole
+
+
+def make_chain(cls: ClassSource, layers: Sequence[Layer]) -> Chain | None:
+    """
+    A chain of linked layers; None when none is left.
+
+    A bare in-place call (`F.relu_(x)`) cannot be the last: no variable receives its value.
+    """
+    line = list(layers)
+    while line:
+        index = cls.statement_of(line[-1].node)
+        node = cls.forward_body[index] if index is not None else None
+        if not (isinstance(node, ast.Expr) and node.value is line[-1].node):
+            break
+        line.pop()
+    statements = sorted({index for layer in line if (index := cls.statement_of(layer.node)) is not None})
+    return Chain(tuple(line), tuple(statements)) if line else None
+
+
+def _keep_regrouping(line: list[Layer], children: dict[str, nn.Module]) -> list[Layer]:
+    """
+    Leave `x.view(-1, n)` what it is unless a Linear of n features follows.
+
+    Flatten gives other numbers where the view would regroup the batch. In front of such a Linear it raises instead;
+    with nothing there to raise, the result would differ in silence.
+    """
+    found = []
+    for index, layer in enumerate(line):
+        if layer.literal is not None:
+            following = next((item for item in line[index + 1 :] if not _is_elementwise(item, children)), None)
+            child = children.get(following.attribute or "") if following is not None else None
+            if not (isinstance(child, nn.Linear) and child.in_features == layer.regroups):
+                layer = layer.literal
+        found.append(layer)
+    return found
+
+
+def _is_elementwise(layer: Layer, children: dict[str, nn.Module]) -> bool:
+    """Whether a layer leaves the shape alone, whatever it is: an activation or a dropout."""
+    kind = type(children[layer.attribute]).__module__ if layer.attribute is not None else ""
+    if kind:
+        return kind in ("torch.nn.modules.activation", "torch.nn.modules.dropout")
+    name = layer.callee.removeprefix("nn.")
+    return getattr(nn, name, nn.Module).__module__ in ("torch.nn.modules.activation", "torch.nn.modules.dropout")
 
 
 def _cut(flow: Flow, users: dict[int, list[int]], left: Layer, right: Layer, reader: _Forward) -> Break | bool | None:
@@ -255,6 +319,11 @@ class _Forward:
         going = sum(isinstance(part, ast.Name) and part.id == name for part in ast.walk(right.node))
         if name in self.captured or self.loads[last][name] != going:
             return False
+        node = self.body[last]
+        if isinstance(node, ast.Expr) and node.value is right.node:
+            return (
+                True  # `F.relu_(x)` leaves its value in the same variable; who reads it next is the next link's matter
+            )
         return self._dead_after(name, last)
 
     def result_name(self, layer: Layer, index: int | None) -> str | None:
@@ -334,8 +403,7 @@ def _close(line: list[Layer], reader: _Forward) -> list[Chain]:
     """
     Make chains of a line of linked layers.
 
-    The line is cut where a size statement lies between two layers and somebody else needs it; a bare in-place call
-    cannot be the last of a chain, because no variable receives its value.
+    The line is cut where a size statement lies between two layers and somebody else needs it.
     """
     cls = reader.cls
     for position in range(1, len(line)):
@@ -343,13 +411,5 @@ def _close(line: list[Layer], reader: _Forward) -> list[Chain]:
         assert first is not None and last is not None
         if any(not reader.needed_only_in(index, [line]) for index in range(first + 1, last)):
             return _close(line[:position], reader) + _close(line[position:], reader)
-    while line:
-        index = cls.statement_of(line[-1].node)
-        node = reader.body[index] if index is not None else None
-        if not (isinstance(node, ast.Expr) and node.value is line[-1].node):
-            break
-        line = line[:-1]
-    if not line:
-        return []
-    statements = sorted({index for layer in line if (index := cls.statement_of(layer.node)) is not None})
-    return [Chain(tuple(line), tuple(statements))]
+    chain = make_chain(cls, line)
+    return [chain] if chain is not None else []

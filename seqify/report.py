@@ -56,8 +56,8 @@ class Report:
     """
     What a conversion came to.
 
-    `source` is the text of the converted file, `elsewhere` the same for another folder, `diff` the difference to the old
-    one; `build` gives the converted model when it is evaluated in that file.
+    `source` is the text of the converted file, `elsewhere` the same for another folder, `diff` the difference to the
+    old one; `build` gives the converted model when it is evaluated in that file.
     """
 
     command: str

@@ -107,7 +107,13 @@ def _scalar(outputs: Sequence[Tensor]) -> Tensor | None:
 
 
 def says_something(seen: Seen) -> bool:
-    """Whether an output has finite numbers that are not all the same: a comparison of zeros proves nothing."""
+    """
+    Whether the output has finite numbers that are not all the same, and follows the input: a comparison of zeros, or of
+    the last bias alone, proves nothing about the layers before.
+    """
+    slopes = [slope for slope in seen.parts.get("input gradients", {}).values() if slope is not None]
+    if slopes and not any(bool(slope.any()) for slope in slopes):
+        return False
     for tensor in seen.parts["forward"].values():
         if tensor is None or not tensor.numel():
             continue

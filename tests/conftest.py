@@ -46,6 +46,7 @@ def _torchvision_schemas() -> torch.library.Library | None:
     return library
 
 
+torch.set_num_threads(1)  # the models are tiny and the tests run side by side
 TORCHVISION = _torchvision_schemas()  # the definitions last as long as this object
 
 

@@ -126,7 +126,9 @@ class _Builder:
             return self.variable
         name = self.variable
         if keep or self.one_in(6):
-            free = [item for item in ("h", "out", "y", "x1", "hidden_state", "_z", "ü", "input") if item not in self.names]
+            free = [
+                item for item in ("h", "out", "y", "x1", "hidden_state", "_z", "ü", "input") if item not in self.names
+            ]
             if free:
                 name = self.pick(free)
                 self.names.append(name)
@@ -156,7 +158,20 @@ class _Builder:
 
     def attribute(self, stem: str) -> str:
         taken = {layer.attribute for layer in self.layers} | set(self.config)
-        odd = ("append", "features", "classifier", "layers", "body", "relu1", "flatten", "_fc", "ünit", "pop", "main", "dropout")
+        odd = (
+            "append",
+            "features",
+            "classifier",
+            "layers",
+            "body",
+            "relu1",
+            "flatten",
+            "_fc",
+            "ünit",
+            "pop",
+            "main",
+            "dropout",
+        )
         if self.one_in(8):
             free = [name for name in odd if name not in taken]
             if free:
@@ -315,7 +330,9 @@ def _weighted(b: _Builder) -> None:
     kind = b.pick(("Conv2d", "Conv2d", "Conv2d", "BatchNorm2d", "GroupNorm", "PReLU", "Sequential"))
     if kind == "Conv2d":
         out = b.pick((_WIDTH, 2 * _WIDTH, 4, size))
-        rest = b.pick((["3", "padding=1"], ["kernel_size=3", "padding=1"], ["1"], ["kernel_size=(3, 3)", "padding='same'"]))
+        rest = b.pick(
+            (["3", "padding=1"], ["kernel_size=3", "padding=1"], ["1"], ["kernel_size=(3, 3)", "padding='same'"])
+        )
         bias = ["bias=False"] if b.one_in(5) else []
         b.call("conv", kind, [b.number(size), b.number(out), *rest, *bias], (out, *b.state[1:]), weights=True)
     elif kind == "BatchNorm2d":
@@ -354,7 +371,15 @@ def _spatial(b: _Builder) -> None:
         b.apply(b.pick(("{F}.adaptive_avg_pool2d({x}, 2)", "{F}.adaptive_avg_pool2d({x}, (2, 2))")))
         b.state = (channels, 2, 2)
     elif kind == "pad" and height < 8:
-        b.apply(b.pick(("{F}.pad({x}, (1, 1, 1, 1))", "{F}.pad({x}, [1, 1, 1, 1], value=0.5)", "{F}.pad({x}, (1, 1, 1, 1), 'replicate')")))
+        b.apply(
+            b.pick(
+                (
+                    "{F}.pad({x}, (1, 1, 1, 1))",
+                    "{F}.pad({x}, [1, 1, 1, 1], value=0.5)",
+                    "{F}.pad({x}, (1, 1, 1, 1), 'replicate')",
+                )
+            )
+        )
         b.state = (channels, height + 2, width + 2)
     elif kind == "interpolate" and height < 6:
         b.apply("{F}.interpolate({x}, scale_factor=2)")
@@ -395,7 +420,16 @@ def _flatten(b: _Builder) -> None:
         b.body.append(f"n, c, hh, ww = {name}.shape")
         b.apply("{x}.reshape(n, c * hh * ww)")
     elif kind in (9, 10):
-        b.apply(b.pick(("{x}.mean((2, 3))", "{x}.mean(dim=[2, 3])", "torch.mean({x}, dim=(2, 3))", "{x}.mean([2, 3], keepdim=False)")))
+        b.apply(
+            b.pick(
+                (
+                    "{x}.mean((2, 3))",
+                    "{x}.mean(dim=[2, 3])",
+                    "torch.mean({x}, dim=(2, 3))",
+                    "{x}.mean([2, 3], keepdim=False)",
+                )
+            )
+        )
         total = channels
     elif kind == 11:
         b.call("flat", "Flatten", [], b.state, weights=False)
@@ -408,7 +442,11 @@ def _flatten(b: _Builder) -> None:
 def _branch(b: _Builder) -> None:
     kind = b.pick(("inline", "skip", "merge", "merge", "early", "name"))
     if kind == "inline":
-        b.apply(b.pick(("{x} + {F}.relu({x})", "{x} * torch.sigmoid({x})", "torch.add({x}, torch.tanh({x}))")), named=True, loose=True)
+        b.apply(
+            b.pick(("{x} + {F}.relu({x})", "{x} * torch.sigmoid({x})", "torch.add({x}, torch.tanh({x}))")),
+            named=True,
+            loose=True,
+        )
     elif kind == "skip" and len(b.skips) < 2:
         name = f"identity{len(b.skips) or ''}"
         b.body.append(f"{name} = {b.flush()}{b.trailing()}")
@@ -438,7 +476,9 @@ def _branch(b: _Builder) -> None:
                 b.apply(f"torch.cat([{{x}}, {skip[0]}], dim=1)")
                 b.state = (2 * b.state[0], *b.state[1:])
             else:
-                text = {"+": f"{{x}} + {skip[0]}", "r+": f"{skip[0]} + {{x}}", "add": f"torch.add({{x}}, {skip[0]})"}[form]
+                text = {"+": f"{{x}} + {skip[0]}", "r+": f"{skip[0]} + {{x}}", "add": f"torch.add({{x}}, {skip[0]})"}[
+                    form
+                ]
                 b.apply(text, loose=form != "add")
     elif kind == "early" and len(b.state) == 1 and len(b.skips) < 2:
         name = b.flush()
@@ -453,7 +493,21 @@ def _branch(b: _Builder) -> None:
 def _other(b: _Builder) -> None:
     """What forwards also do: statements, branches, blocks and tensors of the class."""
     kind = b.pick(
-        ("local", "training", "assert", "parameter", "buffer", "chained", "loop", "block", "brackets", "if", "size", "del", "row")
+        (
+            "local",
+            "training",
+            "assert",
+            "parameter",
+            "buffer",
+            "chained",
+            "loop",
+            "block",
+            "brackets",
+            "if",
+            "size",
+            "del",
+            "row",
+        )
     )
     if kind == "local":
         name = f"factor{len(b.body)}"
@@ -464,7 +518,9 @@ def _other(b: _Builder) -> None:
         b.body += [f"if {b.me}.training:{b.trailing()}", f"    {name} = {name} * 1.5{b.trailing()}"]
     elif kind == "if":
         name = b.flush()
-        condition = b.pick((f"{name}.dim() > 1", "True", f"{name}.size(0) > 0", f"{b.me}.flag", f"{name}.shape[-1] == 6"))
+        condition = b.pick(
+            (f"{name}.dim() > 1", "True", f"{name}.size(0) > 0", f"{b.me}.flag", f"{name}.shape[-1] == 6")
+        )
         b.body += [f"if {condition}:{b.trailing()}", f"    {name} = {b.functional}.relu({name}){b.trailing()}"]
         if b.one_in(2):
             b.body += ["else:", f"    {name} = {name} + 1"]
@@ -528,7 +584,14 @@ def _definition(b: _Builder, layer: _Layer) -> list[str]:
         arguments = ["size", *layer.arguments[1:]]
         lines.append(f"{left} = {callee}({', '.join(arguments)}){b.trailing(5)}")
     elif b.one_in(40):
-        form = b.pick(("{me}.add_module('{a}', {v})", "setattr({me}, '{a}', {v})", "if True:\n    {me}.{a} = {v}", "{me}.{a} = spare = {v}"))
+        form = b.pick(
+            (
+                "{me}.add_module('{a}', {v})",
+                "setattr({me}, '{a}', {v})",
+                "if True:\n    {me}.{a} = {v}",
+                "{me}.{a} = spare = {v}",
+            )
+        )
         value = f"{callee}({', '.join(layer.arguments)})"
         lines.append(form.format(me=b.me, a=layer.attribute, v=value) + b.trailing())
     elif b.one_in(30):
@@ -559,7 +622,13 @@ def _after_layers(b: _Builder) -> list[str]:
     convs = [layer for layer in b.layers if layer.kind == "Conv2d"]
     if linear and b.one_in(5):
         layer = b.pick(linear)
-        form = b.pick(("{nn}.init.zeros_({me}.{a}.bias)", "{me}.{a}.bias.data.fill_(0.1)", "{nn}.init.constant_({me}.{a}.weight, 0.2)"))
+        form = b.pick(
+            (
+                "{nn}.init.zeros_({me}.{a}.bias)",
+                "{me}.{a}.bias.data.fill_(0.1)",
+                "{nn}.init.constant_({me}.{a}.weight, 0.2)",
+            )
+        )
         home = "torch.nn" if b.style in ("torch", "names") else "nn"
         lines.append(form.format(nn=home, me=b.me, a=layer.attribute) + b.trailing())
     if (linear or convs) and b.one_in(6):
@@ -584,7 +653,12 @@ def _methods(b: _Builder) -> tuple[list[str], list[str]]:
         form = b.pick(("plain", "property", "norm"))
         comment = b.trailing(3)
         if form == "property":
-            lines += ["@property", f"def first_weight({b.me}):", f"    return {b.me}.{layer.attribute}.weight{comment}", ""]
+            lines += [
+                "@property",
+                f"def first_weight({b.me}):",
+                f"    return {b.me}.{layer.attribute}.weight{comment}",
+                "",
+            ]
             names.append("first_weight")
         elif form == "plain":
             lines += [f"def weights({b.me}):", f"    return {b.me}.{layer.attribute}.weight * 2{comment}", ""]

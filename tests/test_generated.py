@@ -42,7 +42,9 @@ _NUMBERS = itertools.count()
 @settings(settings.get_profile("generated"))
 @given(program=programs())
 @pytest.mark.parametrize("layout", ["auto", "flat", "grouped", "function"])
-def test_refused_or_converted_bit_for_bit(layout: str, program: Program, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_refused_or_converted_bit_for_bit(
+    layout: str, program: Program, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     # one folder for all: seqify leaves it on `sys.path`, as running a script would
     folder = tmp_path_factory.getbasetemp() / "generated"
     folder.mkdir(exist_ok=True)
@@ -147,7 +149,9 @@ def check_numbers(program: Program, text: str, report: Any) -> None:
     state = old.state_dict()
     assert set(keys) == set(new.state_dict())
     assert sorted(keys.values()) == sorted(state)
-    assert all(torch.equal(value, state[keys[key]]) for key, value in new.state_dict().items()), "the seed builds others"
+    assert all(torch.equal(value, state[keys[key]]) for key, value in new.state_dict().items()), (
+        "the seed builds others"
+    )
     generator = torch.Generator().manual_seed(5)
     for value in state.values():
         if value.is_floating_point():

@@ -146,7 +146,7 @@ class Net(nn.Module):
     def __init__(self):
         super().__init__()
         self.layer = {front}
-        {extra or 'pass'}
+        {extra or "pass"}
 
     def forward(self, x):
         {before}
@@ -296,13 +296,16 @@ def test_arguments_are_kept_as_written(convert, call, shape, layer):
 @pytest.mark.xfail(
     strict=True, raises=seqify.Refusal, reason="_bind takes the keyword `input` for an argument beside the input"
 )
-@pytest.mark.parametrize("call", ["torch.relu(input=x)", "torch.mean(input=x, dim=1)", "torch.sigmoid(input=x)"])
+@pytest.mark.parametrize("call", ["torch.relu(input=x)", "torch.sigmoid(input=x)"])
 def test_the_input_by_keyword(convert, call):
     assert convert(call).status == "tested"
 
 
-def test_the_input_by_keyword_of_a_function_written_in_python(convert):
-    assert layers(convert("F.relu(input=x)"))[-1] == "nn.ReLU()"
+@pytest.mark.parametrize(
+    ("call", "layer"), [("F.relu(input=x)", "nn.ReLU()"), ("torch.mean(input=x, dim=1)", "Mean(dim=1)")]
+)
+def test_the_input_by_keyword_where_it_is_known(convert, call, layer):
+    assert layers(convert(call))[-1] == layer
 
 
 def test_a_plain_attribute_of_the_class_may_be_read(convert):
@@ -364,9 +367,7 @@ def test_a_function_that_the_class_holds_is_not_taken_for_another(convert):
     with pytest.raises(seqify.Refusal) as error:
         convert("self.act(x)", extra="self.act = F.relu")
 
-    assert error.value.diagnostic.message == (
-        "`self.act` is a function that the class holds, which may be another one"
-    )
+    assert error.value.diagnostic.message == ("`self.act` is a function that the class holds, which may be another one")
 
 
 def test_a_name_that_hides_a_module_is_not_followed(convert):
@@ -476,16 +477,39 @@ def test_a_view_by_another_product_of_sizes_is_not_flatten(convert):
 
 
 @pytest.mark.parametrize("call", ["x.view(-1, 256)", "x.view(-1, 4 * 8 * 8)", "x.reshape(-1, 256)"])
-def test_a_view_that_may_regroup_the_batch_is_told(convert, call):
+def test_a_view_that_may_regroup_the_batch_stays_a_view(convert, call):
+    """Nothing behind it would raise where Flatten gives other numbers."""
     report = convert(call, IMAGE)
 
     assert report.status == "tested"
-    assert layers(report)[-1] == "nn.Flatten()"
-    (note,) = (item for item in report.diagnostics if item.code == "SQ302")
-    inner = call.partition("(")[2][:-1]
-    assert note.message == (
-        f"`{inner}` is Flatten now: another input size raises where it regrouped the batch"
+    assert layers(report)[-1] == ("Reshape" if "reshape" in call else "View") + call[call.index("(") :]
+    assert "SQ302" not in codes(report)
+
+
+def test_a_view_that_may_regroup_the_batch_is_told(write):
+    """In front of a Linear of that width, Flatten raises where the view regrouped."""
+    path = write(
+        """
+        from torch import nn
+        import torch.nn.functional as F
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.conv = nn.Conv2d(3, 4, 3)
+                self.fc = nn.Linear(144, 2)
+
+            def forward(self, x):
+                x = F.relu(self.conv(x)).view(-1, 144)
+                return self.fc(F.dropout(x, 0.2, self.training))
+        """
     )
+    report = seqify.convert(f"{path}:Net", ["2,3,8,8"], dtypes=[torch.float32])
+
+    assert report.status == "tested"
+    assert [layer.constructor for layer in report.chains[0].layers][2] == "nn.Flatten()"
+    (note,) = (item for item in report.diagnostics if item.code == "SQ302")
+    assert note.message == "`-1, 144` is Flatten now: another input size raises where it regrouped the batch"
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ LEFT_ALONE = [
     (f"{M}.shufflenetv2:InvertedResidual(8, 8, 1)", "2,8,16,16", "SQ203"),
     (f"{M}.convnext:CNBlock(8, 1e-6, 0.0)", "2,8,8,8", "SQ208"),
     (f"{M}.vision_transformer:EncoderBlock(2, 8, 16, 0.0, 0.0)", "2,4,8", "SQ208"),
-    (f"{M}.swin_transformer:SwinTransformerBlock(8, 2, [4, 4], [0, 0])", "2,8,8,8", "SQ403"),
+    (f"{M}.swin_transformer:SwinTransformerBlock(8, 2, [4, 4], [0, 0])", "2,8,8,8", "SQ208"),
     (f"{M}.segmentation.deeplabv3:ASPP(8, [2, 4])", "2,8,8,8", "SQ409"),
     (f"{M}.segmentation.deeplabv3:DeepLabHead(8, 4)", "2,8,16,16", "SQ209"),
     (f"{M}.segmentation.fcn:FCNHead(8, 4)", "2,8,16,16", "SQ209"),

@@ -43,6 +43,8 @@ class Layer:
     arguments: str = ""
     reads: frozenset[str] = frozenset()  # attributes of self that the arguments read
     diagnostics: tuple[Diagnostic, ...] = ()
+    regroups: int | None = None  # of a Flatten that was `x.view(-1, n)`: n
+    literal: Layer | None = None  # what does the same as that view for any size
 
     @property
     def helper(self) -> str | None:

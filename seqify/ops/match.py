@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import Any
 
 from seqify.flow import Step
@@ -47,8 +48,12 @@ def match(step: Step, node: ast.expr, words: Words) -> Layer | Break:
         callee, written, reads, diagnostics = BUILDERS[op.builder](call)
     except NoMatch as reason:
         return Break(step.index, reason.code, str(reason))
-    stem = _STEMS.get(callee, op.stem)
-    return Layer(step.index, node, input_, stem, None, callee, written, reads, diagnostics)
+    layer = Layer(step.index, node, input_, _STEMS.get(callee, op.stem), None, callee, written, reads, diagnostics)
+    if any(item.code == "SQ302" for item in diagnostics):
+        callee, written, reads, _ = BUILDERS["spread"](call)
+        literal = Layer(step.index, node, input_, op.stem, None, callee, written, reads)
+        layer = replace(layer, regroups=call.values["shape"][1], literal=literal)
+    return layer
 
 
 _STEMS = {"nn.Flatten": "flatten", "nn.Unflatten": "unflatten"}

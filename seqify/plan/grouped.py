@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from seqify.chains import Chain
+from seqify.chains import Chain, find_gaps, make_chain, unbroken
 from seqify.diagnostics import Diagnostic, Severity
 from seqify.errors import Refusal
 from seqify.names import fresh, group_name
@@ -47,6 +47,7 @@ def plan_grouped(subject: Subject, min_length: int, names: Mapping[str, str]) ->
             else:
                 candidates += _split_at_flatten(subject, part, min_length)
     candidates = [chain for chain in candidates if not _refuse_moving(subject, chain, diagnostics)]
+    candidates = unbroken(cls, candidates)
     groups, renames = _form_groups(subject, candidates, names, diagnostics)
     keeps = _kept_attributes(subject, groups)
     needs = [
@@ -61,14 +62,16 @@ def plan_grouped(subject: Subject, min_length: int, names: Mapping[str, str]) ->
         if isinstance(placement, str):
             site = flow.steps[group.rows[0].layer.step].site
             diagnostics.append(Diagnostic("SQ402", placement, site.location() if site else None))
-            for row in group.rows:
-                renames.pop(row.layer.attribute or "", None)
         else:
             placed.append((group, placement))
+    steady = unbroken(cls, [group.chain for group, _ in placed])
+    placed = [(group, placement) for group, placement in placed if group.chain in steady]
+    renames = {old: new for old, new in renames.items() if new.split(".")[0] in {group.name for group, _ in placed}}
     if not placed:
         blocking = [item for item in diagnostics if item.severity is Severity.ERROR]
         blocking += [item for item in breaks(subject) if item.severity is Severity.ERROR]
-        if blocking:
+        # what an earlier conversion left alone is no reason to refuse the next one
+        if blocking and not any(_calls_container(subject, name) for name in subject.children):
             raise Refusal(*blocking, *(item for item in (*diagnostics, *breaks(subject)) if item not in blocking))
         first = next(iter((*diagnostics, *breaks(subject))), None)
         return Diagnostic(
@@ -81,7 +84,7 @@ def plan_grouped(subject: Subject, min_length: int, names: Mapping[str, str]) ->
         diagnostics += notes(subject, group.chain)
         diagnostics += _outside_uses(subject, group)
     return Plan(
-        "grouped", kept, renames, tuple(diagnostics), subject.chains.gaps,
+        "grouped", kept, renames, tuple(diagnostics), find_gaps(cls, [group.chain for group in kept]),
         placements=tuple(placement for _, placement in placed), keeps=keeps,
     )  # fmt: skip
 
@@ -93,9 +96,15 @@ def _learns(subject: Subject, chain: Chain) -> bool:
 
 
 def _slice(subject: Subject, chain: Chain, start: int, stop: int) -> Chain:
-    layers = chain.layers[start:stop]
-    statements = sorted({index for layer in layers if (index := subject.cls.statement_of(layer.node)) is not None})
-    return Chain(layers, tuple(statements))
+    """A part of a chain, which may be shorter than asked for."""
+    made = make_chain(subject.cls, chain.layers[start:stop])
+    return made if made is not None else Chain((), ())
+
+
+def _calls_container(subject: Subject, name: str) -> bool:
+    """Whether forward calls a child that is an `nn.Sequential`."""
+    called = {step.target for step in subject.flow.steps if step.kind == "module"}
+    return isinstance(subject.children[name], nn.Sequential) and name in called
 
 
 def _without_containers(subject: Subject, chain: Chain) -> list[Chain]:
@@ -106,7 +115,8 @@ def _without_containers(subject: Subject, chain: Chain) -> list[Chain]:
             parts.append((start, index))
             start = index + 1
     parts.append((start, len(chain.layers)))
-    return [_slice(subject, chain, start, stop) for start, stop in parts if stop > start]
+    slices = [_slice(subject, chain, start, stop) for start, stop in parts if stop > start]
+    return [part for part in slices if part.layers]
 
 
 def _split_at_flatten(subject: Subject, chain: Chain, min_length: int) -> list[Chain]:

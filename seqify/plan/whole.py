@@ -9,7 +9,7 @@ import ast
 
 from torch import nn
 
-from seqify.chains import Chain, built_elsewhere
+from seqify.chains import Chain, built_elsewhere, find_gaps
 from seqify.classes import ClassSource, FunctionNode, is_super_init
 from seqify.diagnostics import Diagnostic, Location, Severity
 from seqify.flow import InputRef, Ref
@@ -61,7 +61,7 @@ def whole_chain(subject: Subject) -> Chain | Diagnostic:
     last = chain.layers[-1]
     if flow.output != Ref(last.step):
         return no("forward does not return the last layer's value", code="SQ203")
-    consumed = {*chain.statements, *subject.chains.gaps}
+    consumed = {*chain.statements, *find_gaps(cls, [chain])}
     ending = cls.forward_body[-1]
     if isinstance(ending, ast.Return) and ending.value is not last.node:
         consumed.add(len(cls.forward_body) - 1)
@@ -141,7 +141,7 @@ def plan_flat(subject: Subject, chain: Chain) -> Plan | Diagnostic:
                 level=Severity.NOTE,
             )
         )
-    return Plan("flat", (Group("", tuple(rows), chain),), {}, tuple(diagnostics), subject.chains.gaps, order)
+    return Plan("flat", (Group("", tuple(rows), chain),), {}, tuple(diagnostics), find_gaps(cls, [chain]), order)
 
 
 def _argument_name(subject: Subject) -> str:
@@ -293,7 +293,7 @@ def plan_function(subject: Subject, chain: Chain) -> Plan | Diagnostic:
         (group,),
         renames,
         notes(subject, chain),
-        subject.chains.gaps,
+        find_gaps(cls, [chain]),
         placements=(placement,),
         function=name,
     )
