@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ast
 import atexit
 import dataclasses
 import functools
@@ -34,7 +35,7 @@ from seqify.keymap import KeyMap, make_keymap
 from seqify.load import Model, build_in, load_file, load_live, load_over, load_target
 from seqify.observe import observe, runs, stand_in
 from seqify.ops import Words
-from seqify.plan import Plan, Subject, is_plain, make_plan
+from seqify.plan import Plan, Subject, is_constant, make_plan
 from seqify.report import CheckReport, Report
 from seqify.source import SourceFile, read_source
 from seqify.target import parse_target
@@ -233,16 +234,20 @@ def _inputs(model: Model, given: Any, progress: Progress) -> Inputs:
 
 
 def _plain(model: Model, cls: ClassSource) -> dict[str, Any]:
-    """Attributes that hold plain data and are assigned once, at the top of `__init__` or in the class body."""
-    found = {}
+    """Attributes that hold a constant and are assigned once, at the top of `__init__` or in the class body."""
+    found: dict[str, Any] = {}
+    if any(isinstance(node, ast.Name) and node.id in ("setattr", "vars") for node in ast.walk(cls.node)):
+        return found
+    if any(isinstance(node, ast.Attribute) and node.attr == "__dict__" for node in ast.walk(cls.node)):
+        return found
     for name, value in vars(model.instance).items():
         stored = cls.storing(name)
         steady = name not in cls.assigned_elsewhere and name not in cls.assigned_from_outside
-        if is_plain(value) and len(stored) == 1 and stored[0].attribute == name and steady:
+        if is_constant(value) and len(stored) == 1 and stored[0].attribute == name and steady:
             found[name] = value
     for name in cls.class_names - set(cls.methods) - cls.assigned_elsewhere - cls.assigned_from_outside:
         value = vars(model.kind).get(name)
-        if value is not None and is_plain(value) and not cls.storing(name):
+        if value is not None and is_constant(value) and not cls.storing(name):
             found[name] = value
     return found
 

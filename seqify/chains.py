@@ -201,6 +201,7 @@ class _Sorter:
         names = Counter(id(child) for child in module._modules.values() if child is not None)
         self.aliased = {name for name, child in module._modules.items() if child is not None and names[id(child)] > 1}
         self.calls = Counter(step.target for step in flow.steps if step.kind == "module")
+        self.copied: dict[str, bool] = {}
         self.sites = Counter(step.site for step in flow.steps)
 
     def sort(self, step: Step) -> Layer | Break:
@@ -234,6 +235,36 @@ class _Sorter:
             return match(step, node, self.words)
         return self._module(step, node)
 
+    def _copies(self, name: str) -> bool:
+        """
+        Whether a second instance of a layer without state can stand for its second call.
+
+        It is built by its class, with any arguments, and nobody reaches for the one instance, to change or to hook it.
+        """
+        if name not in self.copied:
+            self.copied[name] = is_stateless(self.children[name]) and self._is_alone(name)
+        return self.copied[name]
+
+    def _is_alone(self, name: str) -> bool:
+        statements = self.cls.storing(name)
+        value = getattr(statements[0].node, "value", None) if statements else None
+        if not isinstance(value, ast.Call) or self.cls.class_called(value) is not type(self.children[name]):
+            return False
+        forward = self.cls.forward
+        called = (
+            {id(part.func) for part in ast.walk(forward) if isinstance(part, ast.Call)}
+            if forward is not None
+            else set()
+        )
+        return not any(
+            isinstance(node, ast.Attribute)
+            and node.attr == name
+            and isinstance(node.ctx, ast.Load)
+            and id(node) not in called
+            and not (self.cls.is_foreign(node))
+            for node in ast.walk(self.cls.source.tree)
+        )
+
     def _text(self, step: Step) -> str:
         """A step in the user's words, on one line."""
         site, source = step.site, self.cls.source
@@ -265,7 +296,7 @@ class _Sorter:
             return Break(step.index, *reason)
         if name in self.aliased:
             return Break(step.index, "SQ204", f"`self.{name}` is one module under two names")
-        if self.calls[name] > 1 and not is_stateless(self.children[name]):
+        if self.calls[name] > 1 and not self._copies(name):
             return Break(step.index, "SQ204", f"`self.{name}` is called {self.calls[name]} times")
         return Layer(step.index, node, node.args[0], name, attribute=name)
 
@@ -308,7 +339,7 @@ class _Forward:
         name = self.result_name(left, first)
         if name is None or first is None or last is None or last <= first or self.looks_up:
             return False
-        if not self.cls.alone_on_rows(self.body[first]):
+        if not self.cls.source.alone_on_rows(self.body[first]):
             return False
         if not (isinstance(right.input, ast.Name) and right.input.id == name):
             return False
@@ -364,7 +395,7 @@ class _Forward:
 
 
 def _loads(node: ast.stmt) -> list[str]:
-    return [part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)]
+    return [part.id for part in ast.walk(node) if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Store)]
 
 
 def _rebinds(node: ast.stmt, name: str) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import bisect
+import inspect
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -37,6 +38,7 @@ class Statement:
     reads: frozenset[str]  # attributes of self that it reads
     names_loaded: frozenset[str]
     names_stored: frozenset[str]
+    changes: frozenset[str]  # plain names whose objects it may change: `cfg["p"] = 1`, `dims.pop()`, `next(it)`
     uses_self: bool  # other than to read or assign an attribute, or through a method
 
 
@@ -145,6 +147,7 @@ class ClassSource:
             reads=frozenset(item.attr for item in attributes if isinstance(item.ctx, ast.Load)),
             names_loaded=frozenset(names_loaded(node) - {me or ""}),
             names_stored=frozenset(names_stored(node)),
+            changes=_names_changed(node) & (self.init_locals - {me or ""}),
             uses_self=(plain_uses > 0 or bool(methods)) and not is_super_init(node),
         )
 
@@ -157,14 +160,7 @@ class ClassSource:
             return None
         if not (isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == me):
             return None
-        return target.attr if self.alone_on_rows(node) else None
-
-    def alone_on_rows(self, node: ast.stmt) -> bool:
-        """Whether nothing but white space and a comment shares the rows of a statement."""
-        start, end = self.source.span(node)
-        before = self.source.text[self.source.row_start(node.lineno) : start]
-        after = self.source.text[end : self.source.row_start((node.end_lineno or 0) + 1)].strip()
-        return not before.strip() and (not after or after.startswith("#"))
+        return target.attr if self.source.alone_on_rows(node) else None
 
     @cached_property
     def forward_body(self) -> list[ast.stmt]:
@@ -234,6 +230,42 @@ class ClassSource:
                     if not isinstance(node.ctx, ast.Load):
                         yield function, node
 
+    def class_called(self, call: ast.Call) -> type | None:
+        """The class that a call in the constructor names, whatever the arguments of the constructor are."""
+        parts: list[str] = []
+        node = call.func
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name) or node.id in self.init_locals:
+            return None
+        found = self.names.get(node.id)
+        for part in reversed(parts):
+            found = getattr(found, part, None)
+        return found if isinstance(found, type) else None
+
+    @cached_property
+    def _inside(self) -> set[int]:
+        return {id(node) for node in ast.walk(self.node)}
+
+    def is_foreign(self, node: ast.Attribute) -> bool:
+        """Whether `x.name` cannot be this class's: it is another class's own, or something of a module."""
+        owner = node.value.id if isinstance(node.value, ast.Name) else ""
+        return (owner == "self" and id(node) not in self._inside) or inspect.ismodule(self.names.get(owner))
+
+    def reached_past_self(self, names: Collection[str]) -> ast.Attribute | None:
+        """A use of one of these attributes in the class through something else than self: `other.fc1`."""
+        own = {id(node) for method in self.methods.values() for node in self.attributes(method)}
+        for node in ast.walk(self.node):
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr in names
+                and id(node) not in own
+                and not self.is_foreign(node)
+            ):
+                return node
+        return None
+
     @cached_property
     def init_locals(self) -> set[str]:
         """Names that belong to the constructor: its arguments and all it assigns."""
@@ -280,7 +312,11 @@ class ClassSource:
         """For each kind of event and name, the indexes of the constructor's statements where it happens."""
         found: dict[tuple[str, str], list[int]] = {}
         for statement in self.statements:
-            kinds = {"read": statement.reads, "store": statement.stores, "name": statement.names_stored}
+            kinds = {
+                "read": statement.reads,
+                "store": statement.stores,
+                "name": statement.names_stored | statement.changes,
+            }
             for kind, names in kinds.items():
                 for name in names:
                     found.setdefault((kind, name), []).append(statement.index)
@@ -298,7 +334,14 @@ class ClassSource:
         return position < len(indexes) and indexes[position] <= until
 
     def meaning_changes(self, statement: Statement, low: int, high: int) -> bool:
-        """Whether a statement's text would mean something else past the statements with `low < index <= high`."""
+        """
+        Whether a statement's text would mean something else past the statements with `low < index <= high`, or they
+        without it before them.
+        """
+        changed = statement.changes
+        for other in self.statements[low + 1 : high + 1] if changed else ():
+            if other is not statement and changed & other.names_loaded:
+                return True
         return any(self.happens("name", name, low, high) for name in statement.names_loaded) or any(
             self.happens("store", name, low, high) for name in statement.reads
         )
@@ -328,6 +371,42 @@ def names_stored_shallow(node: ast.stmt) -> set[str]:
 def _body(function: FunctionNode) -> list[ast.stmt]:
     body = function.body
     return body[1:] if ast.get_docstring(function, clean=False) is not None else body
+
+
+_PURE_METHODS = {
+    "get",
+    "keys",
+    "values",
+    "items",
+    "copy",
+    "index",
+    "count",
+    "format",
+    "lower",
+    "upper",
+    "split",
+    "join",
+}
+
+
+def _names_changed(node: ast.AST) -> frozenset[str]:
+    """Plain names at the root of what a statement assigns into, or calls a method on that may change it."""
+    found = set()
+    for part in ast.walk(node):
+        if isinstance(part, ast.Subscript | ast.Attribute) and not isinstance(part.ctx, ast.Load):
+            found |= _root_name(part)
+        elif isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id in ("next", "iter"):
+            found |= {name for argument in part.args for name in _root_name(argument)}
+        elif isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute):
+            if part.func.attr not in _PURE_METHODS and not part.func.attr[:1].isupper():
+                found |= _root_name(part.func.value)
+    return frozenset(found)
+
+
+def _root_name(node: ast.expr) -> set[str]:
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return {node.id} if isinstance(node, ast.Name) else set()
 
 
 def is_super_init(node: ast.stmt) -> bool:

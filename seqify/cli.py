@@ -189,7 +189,7 @@ def _guard(command: str, target: str, run: Callable[[Callable[[str], None]], Rep
             Diagnostic("SQ902", f"{error.strerror or error}: `{error.filename}`", help="nothing was written")
         )
         return Report.of_error(command, target, reason, versions())
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         import traceback
 
         frames = traceback.extract_tb(error.__traceback__)[-3:]
@@ -248,6 +248,11 @@ def _tell(report: Report, format_: str, output_file: str | None, quiet_diff: boo
         from seqify.render.github import render_github
 
         content = render_github(report)
+    if sys.stdout is sys.__stdout__:
+        # what the user's code prints when Python exits goes to standard error too
+        saved = os.dup(1)
+        os.dup2(2, 1)
+        sys.stdout = os.fdopen(saved, "w", encoding="utf-8", errors="backslashreplace")
     if output_file:
         from seqify.files import write_atomically
 

@@ -64,6 +64,8 @@ def quiet() -> Iterator[None]:
         with contextlib.redirect_stdout(sys.stderr):
             yield
     finally:
+        if sys.__stdout__ is not None:
+            sys.__stdout__.flush()  # what the user's code put there past the redirection
         os.dup2(saved, 1)
         os.close(saved)
 

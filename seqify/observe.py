@@ -44,7 +44,7 @@ def runs(module: nn.Module, inputs: Inputs) -> bool:
     try:
         with quiet(), torch.no_grad():
             type(module).forward(module.eval(), **_beside(module, inputs.with_batch(2)).values)
-    except Exception:
+    except (Exception, SystemExit):
         return False
     return True
 
@@ -82,12 +82,12 @@ def _observe(module: nn.Module, inputs: Inputs) -> Flow:
     inputs = _beside(module, inputs)
     other = inputs.with_batch(3 if inputs.batch != 3 else 5)
     base = _attempt(module, inputs, False)
-    if isinstance(base, Exception):
+    if isinstance(base, BaseException):
         raise _fails(base, "in eval")
     train = _attempt(module, inputs, True)
-    if isinstance(train, Exception):  # a batch of one is too small for batch normalisation
+    if isinstance(train, BaseException):  # a batch of one is too small for batch normalisation
         train = _attempt(module, other, True)
-    if isinstance(train, Exception):
+    if isinstance(train, BaseException):
         raise _fails(train, "in train")
     flow = _join(base, train, "mode")
     if inputs.batch:
@@ -97,17 +97,17 @@ def _observe(module: nn.Module, inputs: Inputs) -> Flow:
     return flow
 
 
-def _attempt(module: nn.Module, inputs: Inputs, training: bool) -> Flow | Exception:
+def _attempt(module: nn.Module, inputs: Inputs, training: bool) -> Flow | BaseException:
     try:
         with quiet():
             return record(module, inputs.values, training)
     except SeqifyError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return error
 
 
-def _fails(error: Exception, mode: str) -> CannotAsk:
+def _fails(error: BaseException, mode: str) -> CannotAsk:
     frames = user_frames(error.__traceback__)
     place = Location(frames[-1].filename, frames[-1].lineno or 1) if frames else None
     notes = tuple(f"{frame.filename}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames)

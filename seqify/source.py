@@ -125,6 +125,13 @@ class SourceFile:
         text = self.row_text(row)
         return text[: len(text) - len(text.lstrip())]
 
+    def alone_on_rows(self, node: ast.stmt) -> bool:
+        """Whether nothing but white space and a comment shares the rows of a statement."""
+        start, end = self.span(node)
+        before = self.text[self.row_start(node.lineno) : start]
+        after = self.text[end : self.row_start((node.end_lineno or 0) + 1)].strip()
+        return not before.strip() and (not after or after.startswith("#"))
+
     def comments_between(self, start: int, end: int) -> list[Comment]:
         """The comments that begin between two offsets, in order."""
         first, last = self.row_of(start), self.row_of(end)
@@ -180,7 +187,9 @@ def apply_edits(source: SourceFile, edits: Iterable[Edit]) -> str:
     for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
         assert edit.start >= done, "edits overlap"
         pieces.append(source.text[done : edit.start])
-        pieces.append(re.sub(r"\r?\n", source.newline, edit.text))
+        behind_the_end = edit.start == len(source.text) and not source.text.endswith("\n")
+        text = f"\n{edit.text}" if behind_the_end and source.text and edit.text else edit.text
+        pieces.append(re.sub(r"\r?\n", source.newline, text))
         done = edit.end
     pieces.append(source.text[done:])
     return "".join(pieces)

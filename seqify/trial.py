@@ -57,7 +57,7 @@ def run(module: nn.Module, values: Mapping[str, Any], seed: int, device: str) ->
         total = _scalar([tensor for tensor in outputs.values() if tensor is not None])
         if total is not None:
             total.backward()  # type: ignore[no-untyped-call]
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Seen(error=f"{type(error).__name__}: {error}".splitlines()[0])
     seen.parts["gradients"] = _copies({name: item.grad for name, item in module.named_parameters()})
     seen.parts["input gradients"] = _copies({name: leaf.grad for name, leaf in leaves.items()})

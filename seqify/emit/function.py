@@ -109,7 +109,8 @@ def _apply(source: SourceFile, edits: list[Edit], rows: range) -> str:
     pieces, done = [], start
     for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
         if start <= edit.start and edit.end <= stop:
-            pieces += [source.text[done : edit.start], edit.text]
+            gap = "\n" if edit.start == len(source.text) and not source.text.endswith("\n") else ""
+            pieces += [source.text[done : edit.start], gap, edit.text]
             done = edit.end
     return "".join([*pieces, source.text[done:stop]])
 

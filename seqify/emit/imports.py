@@ -53,6 +53,8 @@ def remove_unused(old: SourceFile, text: str) -> str:
     for node in new.tree.body:
         if not isinstance(node, ast.Import | ast.ImportFrom) or node.end_lineno in new.comments:
             continue
+        if not new.alone_on_rows(node):
+            continue
         keep = [alias for alias in node.names if not _is_idle(node, alias, before, after)]
         if len(keep) == len(node.names):
             continue

@@ -42,7 +42,7 @@ def emit(plan: Plan, cls: ClassSource) -> Rewrite:
     """
     source = cls.source
     needed = sorted({row.layer.helper for group in plan.groups for row in group.rows if row.layer.helper})
-    names = {name: fresh(name, set(cls.names) - _same_helpers(cls, name)) for name in needed}
+    names = {name: fresh(name, (set(cls.names) - _same_helpers(cls, name)) | cls.init_locals) for name in needed}
     prefix = nn_prefix(cls.names)
     imports = [] if prefix else ["from torch import nn"]
     style = Style(prefix or "nn.", names, _unit(cls))
@@ -56,7 +56,9 @@ def emit(plan: Plan, cls: ClassSource) -> Rewrite:
     if plan.layout == "flat" and "OrderedDict" not in cls.names:
         imports.append("from collections import OrderedDict")
     edits += [add_import(source, statement) for statement in sorted(imports)]
-    text = remove_unused(source, apply_edits(source, edits))
+    text = apply_edits(source, edits)
+    _check(source, text)
+    text = remove_unused(source, text)
     _check(source, text)
     return Rewrite(source, text, tuple(edits), tuple(names[name] for name in missing))
 

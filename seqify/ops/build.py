@@ -157,7 +157,8 @@ def _view(call: Call) -> _Built:
         symbolic = isinstance(shape[1], SizeOf | SizeOp) and equal_at_random(shape[1], everything)
         if (shape[1] == -1 and shape[0] != -1) or symbolic:
             return "nn.Flatten", "", frozenset(), ()
-        if isinstance(shape[1], int) and shape[1] == _product(taken[1:]):
+        literal = not any(isinstance(part, ast.Name) for part in ast.walk(nodes[1])) if len(nodes) > 1 else False
+        if isinstance(shape[1], int) and shape[1] == _product(taken[1:]) and (literal or shape[0] != -1):
             # the number is the user's own, and says the same thing twice
             note = Diagnostic(
                 "SQ302",
@@ -167,7 +168,13 @@ def _view(call: Call) -> _Built:
             return "nn.Flatten", "", frozenset(), (note,) if shape[0] == -1 else ()
     if any(isinstance(part, SizeOf | SizeOp) for part in shape[1:]):
         raise NoMatch("SQ308", "the shape is computed from a tensor's size")
-    if keeps_batch and rank == 2 and len(shape) > 2 and all(isinstance(size, int) and size > 0 for size in shape[1:]):
+    if (
+        keeps_batch
+        and shape[0] != -1
+        and rank == 2
+        and len(shape) > 2
+        and all(isinstance(size, int) and size > 0 for size in shape[1:])
+    ):
         if _product(shape[1:]) == taken[1] and len(nodes) == len(shape):
             reads = frozenset().union(*(call.words.reads(node) for node in nodes[1:]))
             return "nn.Unflatten", f"1, ({', '.join(call.text(node) for node in nodes[1:])})", reads, ()

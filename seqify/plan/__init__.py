@@ -15,10 +15,10 @@ from seqify.chains import Chain
 from seqify.diagnostics import Diagnostic, Severity
 from seqify.errors import Refusal
 from seqify.plan.grouped import plan_grouped
-from seqify.plan.subject import Group, Plan, Row, Subject, is_container, is_plain
+from seqify.plan.subject import Group, Plan, Row, Subject, is_constant, is_container, is_plain
 from seqify.plan.whole import plan_flat, plan_function, whole_chain
 
-__all__ = ["Group", "Plan", "Row", "Subject", "is_plain", "make_plan"]
+__all__ = ["Group", "Plan", "Row", "Subject", "is_constant", "is_plain", "make_plan"]
 
 
 def make_plan(

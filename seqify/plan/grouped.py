@@ -6,7 +6,7 @@ import ast
 import inspect
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from torch import nn
 
@@ -26,6 +26,7 @@ from seqify.plan.subject import (
     notes,
     number_rows,
     subclasses,
+    watched,
 )
 
 __all__ = ["plan_grouped"]
@@ -145,12 +146,40 @@ def _refuse_moving(subject: Subject, chain: Chain, diagnostics: list[Diagnostic]
             message = f"`{found}` is named in a string, which may look the layer up"
             diagnostics.append(Diagnostic("SQ403", message, cls.source.location(node), level=Severity.ERROR))
             return True
-    for subclass, where in subclasses(cls):
+    past = cls.reached_past_self(names)
+    if past is not None:
+        message = f"`.{past.attr}` is reached through something else than self"
+        diagnostics.append(Diagnostic("SQ403", message, cls.source.location(past), level=Severity.ERROR))
+        return True
+    for node in ast.walk(cls.node):
+        if _looks_up_by_computed_name(node):
+            message = "an attribute is looked up by a name that is computed"
+            diagnostics.append(Diagnostic("SQ403", message, cls.source.location(node), level=Severity.ERROR))
+            return True
+    rewriting = cls.class_names & {"_load_from_state_dict", "load_state_dict", "state_dict", "_save_to_state_dict"}
+    for name in sorted(rewriting):
+        here = cls.source.location(cls.methods.get(name, cls.node))
+        diagnostics.append(
+            Diagnostic("SQ403", f"`{name}` works on keys that would be renamed", here, level=Severity.ERROR)
+        )
+        return True
+    seen = watched(subject)
+    if seen is not None:
+        diagnostics.append(seen)
+        return True
+    for subclass, where in subclasses(subject):
         diagnostics.append(
             Diagnostic("SQ403", f"`{subclass}` inherits the layers that would move", where, level=Severity.ERROR)
         )
         return True
     return False
+
+
+def _looks_up_by_computed_name(node: ast.AST) -> TypeGuard[ast.Call]:
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or len(node.args) < 2:
+        return False
+    lookup = node.func.id in ("getattr", "setattr", "hasattr", "delattr")
+    return lookup and isinstance(node.args[0], ast.Name) and not isinstance(node.args[1], ast.Constant)
 
 
 _LOOKUPS = ("getattr", "setattr", "hasattr", "delattr", "get_submodule", "get_parameter", "startswith", "endswith")
@@ -173,6 +202,8 @@ def _lookups(root: ast.AST) -> list[Any]:
             strings = [key for key in parent.keys if key is not None]
         elif isinstance(parent, ast.JoinedStr):
             strings = parent.values
+        elif isinstance(parent, ast.BinOp):
+            strings = [parent.left, parent.right]
         else:
             continue
         found += [node for node in strings if isinstance(node, ast.Constant) and isinstance(node.value, str)]
@@ -230,7 +261,8 @@ def _kept_attributes(subject: Subject, groups: Sequence[Group]) -> frozenset[str
     forward = cls.forward
     assert forward is not None
     inside = {id(row.layer.node.func) for group in groups for row in group.rows if isinstance(row.layer.node, ast.Call)}
-    called = {node.attr for node in cls.attributes(forward) if id(node) not in inside}
+    calls = {id(node.func) for node in ast.walk(forward) if isinstance(node, ast.Call)}
+    called = {node.attr for node in cls.attributes(forward) if id(node) in calls and id(node) not in inside}
     return frozenset(called & {row.layer.attribute for group in groups for row in group.rows if row.layer.attribute})
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from seqify.chains import Chain, Chains
 from seqify.classes import ClassSource
-from seqify.diagnostics import Diagnostic, Location
+from seqify.diagnostics import Diagnostic, Location, Severity
 from seqify.flow import Flow
 from seqify.ops import Layer
 from seqify.order import FlatOrder, Placement
@@ -23,12 +23,14 @@ __all__ = [
     "Subject",
     "breaks",
     "constructor_reads",
+    "is_constant",
     "is_container",
     "is_plain",
     "moved",
     "notes",
     "number_rows",
     "subclasses",
+    "watched",
 ]
 
 
@@ -94,6 +96,13 @@ def is_container(subject: Subject, layer: Layer) -> bool:
 _PLAIN = (bool, int, float, complex, str, bytes, type(Ellipsis))
 
 
+def is_constant(value: Any) -> bool:
+    """Whether a value cannot change once it is assigned."""
+    if isinstance(value, tuple):
+        return all(is_constant(item) for item in value)
+    return isinstance(value, _PLAIN) or value is None or type(value).__module__ == "torch"
+
+
 def is_plain(value: Any) -> bool:
     """Whether a value is data that no arguments would turn into a module."""
     if isinstance(value, list | tuple | set | frozenset):
@@ -103,14 +112,40 @@ def is_plain(value: Any) -> bool:
     return isinstance(value, _PLAIN) or type(value).__module__ == "torch"
 
 
-def subclasses(cls: ClassSource) -> list[tuple[str, Location]]:
-    """Classes of the same file that inherit from this one."""
-    return [
-        (node.name, cls.source.location(node))
-        for node in ast.walk(cls.source.tree)
+def subclasses(subject: Subject) -> list[tuple[str, Location]]:
+    """Classes that inherit from this one, wherever they are defined, as far as they are imported."""
+    here = subject.cls.source.location(subject.cls.node)
+    places = {
+        node.name: subject.cls.source.location(node)
+        for node in ast.walk(subject.cls.source.tree)
         if isinstance(node, ast.ClassDef)
-        and any(isinstance(base, ast.Name) and base.id == cls.node.name for base in node.bases)
-    ]
+    }
+    known = [kind.__name__ for kind in type(subject.module).__subclasses__() if "_converted_" not in kind.__module__]
+    return [(name, places.get(name, here)) for name in known]
+
+
+def watched(subject: Subject) -> Diagnostic | None:
+    """Code that looks at which layers there are, or at what kind of module holds them, and so would see the change."""
+    cls = subject.cls
+    for name, method in cls.methods.items():
+        for node in cls.attributes(method) if name != "__init__" else ():
+            if node.attr in ("children", "named_children", "_modules"):
+                return Diagnostic(
+                    "SQ403",
+                    f"`self.{node.attr}` in `{name}` sees which layers there are",
+                    cls.source.location(node),
+                    level=Severity.ERROR,
+                )
+    for part in ast.walk(cls.source.tree):
+        if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id == "isinstance":
+            if any(getattr(item, "attr", getattr(item, "id", "")) == "Sequential" for item in ast.walk(part)):
+                return Diagnostic(
+                    "SQ403",
+                    "`isinstance(..., nn.Sequential)` sees the new container",
+                    cls.source.location(part),
+                    level=Severity.ERROR,
+                )
+    return None
 
 
 def moved(group: Group) -> list[str]:

@@ -10,7 +10,7 @@ import ast
 from torch import nn
 
 from seqify.chains import Chain, built_elsewhere, find_gaps
-from seqify.classes import ClassSource, FunctionNode, is_super_init
+from seqify.classes import ClassSource, FunctionNode, is_super_init, names_stored
 from seqify.diagnostics import Diagnostic, Location, Severity
 from seqify.flow import InputRef, Ref
 from seqify.names import layer_names, snake_case
@@ -26,6 +26,7 @@ from seqify.plan.subject import (
     notes,
     number_rows,
     subclasses,
+    watched,
 )
 
 __all__ = ["plan_flat", "plan_function", "whole_chain"]
@@ -85,19 +86,8 @@ def _always_module(cls: ClassSource, value: ast.expr) -> bool:
     """Whether an expression builds a module whatever the constructor's arguments are: `nn.Linear(4, 2)`."""
     if isinstance(value, ast.IfExp):
         return _always_module(cls, value.body) and _always_module(cls, value.orelse)
-    if not isinstance(value, ast.Call):
-        return False
-    parts: list[str] = []
-    node = value.func
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name) or node.id in cls.init_locals:
-        return False
-    found = cls.names.get(node.id)
-    for part in reversed(parts):
-        found = getattr(found, part, None)
-    return isinstance(found, type) and issubclass(found, nn.Module)
+    found = cls.class_called(value) if isinstance(value, ast.Call) else None
+    return found is not None and issubclass(found, nn.Module)
 
 
 _SEQUENTIAL_NAMES = frozenset(dir(nn.Sequential))
@@ -105,7 +95,7 @@ _SEQUENTIAL_NAMES = frozenset(dir(nn.Sequential))
 
 def plan_flat(subject: Subject, chain: Chain) -> Plan | Diagnostic:
     cls = subject.cls
-    reason = _unfit_class(subject) or _unfit_children(subject, chain)
+    reason = watched(subject) or _grows(subject) or _unfit_class(subject) or _unfit_children(subject, chain)
     if reason is not None:
         return reason
     for layer in chain.layers:
@@ -175,22 +165,19 @@ def _name_rows(subject: Subject, chain: Chain) -> list[Row]:
     return rows
 
 
-def _unfit_class(subject: Subject) -> Diagnostic | None:
-    """Why the class as a whole cannot become an `nn.Sequential`."""
+def _may_be_instance(cls: ClassSource, function: ast.expr) -> bool:
+    """Whether what is called may be the module itself, rather than a known function or one of its layers."""
+    if isinstance(function, ast.Attribute):
+        return function.attr == "forward"
+    if isinstance(function, ast.Name):
+        known = cls.names.get(function.id)
+        return known is None or isinstance(known, nn.Module)
+    return True
+
+
+def _grows(subject: Subject) -> Diagnostic | None:
+    """What may give the module layers that forward does not run, or call it in a way that an `nn.Sequential` cannot take."""
     cls = subject.cls
-    kind = type(subject.module)
-    here = cls.source.location(cls.node)
-    if kind.__bases__ != (nn.Module,) or cls.node.keywords or len(cls.node.bases) != 1:
-        return Diagnostic("SQ404", f"`{cls.node.name}` inherits from more than `nn.Module`", here)
-    colliding = sorted((cls.class_names | set(vars(subject.module))) & (_SEQUENTIAL_NAMES - set(dir(nn.Module()))))
-    children = sorted(set(subject.children) & _SEQUENTIAL_NAMES)
-    for name in [*colliding, *children]:
-        return Diagnostic("SQ406", f"`{name}` is a method of `nn.Sequential`", here)
-    overridden = sorted(
-        cls.class_names & {"__call__", "__len__", "__iter__", "__getitem__", "__getattr__", "__setattr__"}
-    )
-    for name in overridden:
-        return Diagnostic("SQ406", f"the class defines `{name}`", here)
     for call in (part for part in ast.walk(cls.node) if isinstance(part, ast.Call)):
         owner: ast.expr | None = None  # of the layer that the call registers
         name = ""
@@ -207,7 +194,39 @@ def _unfit_class(subject: Subject) -> Diagnostic | None:
         return Diagnostic(
             "SQ402", "the constructor may return before all layers are built", cls.source.location(cls.init)
         )
-    for node, where in subclasses(cls):
+    for part in ast.walk(cls.source.tree):
+        if isinstance(part, ast.Assign) and _always_module(cls, part.value):
+            for target in part.targets:
+                owned = isinstance(target, ast.Attribute) and not cls.is_foreign(target)
+                if isinstance(target, ast.Attribute) and owned and target.attr not in subject.children:
+                    message = f"`.{target.attr}` may be added to it, and a flat class would run it"
+                    return Diagnostic("SQ403", message, cls.source.location(part))
+    argument = cls.forward.args.args[-1].arg if cls.forward is not None and cls.forward.args.args else ""
+    for part in ast.walk(cls.source.tree):
+        if isinstance(part, ast.Call) and [keyword.arg for keyword in part.keywords] == [argument] and not part.args:
+            if _may_be_instance(cls, part.func):
+                message = f"the module is called with `{argument}=`, which an `nn.Sequential` does not know"
+                return Diagnostic("SQ607", message, cls.source.location(part))
+    return None
+
+
+def _unfit_class(subject: Subject) -> Diagnostic | None:
+    """Why the class as a whole cannot become an `nn.Sequential`."""
+    cls = subject.cls
+    kind = type(subject.module)
+    here = cls.source.location(cls.node)
+    if kind.__bases__ != (nn.Module,) or cls.node.keywords or len(cls.node.bases) != 1:
+        return Diagnostic("SQ404", f"`{cls.node.name}` inherits from more than `nn.Module`", here)
+    colliding = sorted((cls.class_names | set(vars(subject.module))) & (_SEQUENTIAL_NAMES - set(dir(nn.Module()))))
+    children = sorted(set(subject.children) & _SEQUENTIAL_NAMES)
+    for name in [*colliding, *children]:
+        return Diagnostic("SQ406", f"`{name}` is a method of `nn.Sequential`", here)
+    overridden = sorted(
+        cls.class_names & {"__call__", "__len__", "__iter__", "__getitem__", "__getattr__", "__setattr__"}
+    )
+    for name in overridden:
+        return Diagnostic("SQ406", f"the class defines `{name}`", here)
+    for node, where in subclasses(subject):
         return Diagnostic("SQ403", f"`{node}` inherits from it, and may hold layers that forward does not run", where)
     for statement in cls.node.body:
         if not isinstance(statement, FunctionNode) and "forward" in {
@@ -260,7 +279,7 @@ def plan_function(subject: Subject, chain: Chain) -> Plan | Diagnostic:
             return Diagnostic(
                 "SQ403", "the class defines more than `__init__` and `forward`", cls.source.location(node)
             )
-    reason = _unfit_children(subject, chain)
+    reason = watched(subject) or _grows(subject) or _unfit_children(subject, chain)
     if reason is not None:
         return reason
     layers = {layer.attribute for layer in chain.layers}
@@ -274,9 +293,12 @@ def plan_function(subject: Subject, chain: Chain) -> Plan | Diagnostic:
     if subject.module._parameters or subject.module._buffers:
         return Diagnostic("SQ307", "the class has parameters or buffers of its own", here)
     name = snake_case(cls.node.name)
-    if name == cls.node.name or name in cls.names:
+    local = {part.arg for part in ast.walk(cls.source.tree) if isinstance(part, ast.arg)} | names_stored(
+        cls.source.tree
+    )
+    if name == cls.node.name or name in cls.names or name in local:
         name = f"make_{name}"
-    if name in cls.names or name in {argument.arg for argument in cls.init.args.args}:
+    if name in cls.names or name in local:
         return Diagnostic("SQ406", f"`{name}` is a name in the file", here)
     for where in _other_uses(cls):
         return Diagnostic("SQ403", f"`{cls.node.name}` is more than called", where)
