@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from seqify.chains import is_stateless, find_gaps
+from seqify.chains import find_gaps, is_stateless
 
 X = torch.randn(8, 4)
 IMAGE = torch.randn(8, 3, 8, 8)

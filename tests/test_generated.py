@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 import torch
 from hypothesis import HealthCheck, given, reject, settings
+from strategies import Program, programs
 from torch import nn
 
 import seqify
 from seqify.diagnostics import RULES, Severity
-from strategies import Program, programs
 
 _EXAMPLES = os.environ.get("SEQIFY_EXAMPLES")
 

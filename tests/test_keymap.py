@@ -121,7 +121,7 @@ def test_a_checkpoint_of_another_class(keymap, change, message):
 
 
 def test_a_key_without_partner():
-    with pytest.raises(CannotAsk, match="SQ608 weights-unmatched: no partner for `features.0.bias`"):
+    with pytest.raises(CannotAsk, match="SQ608 weights-unmatched: no partner for `elsewhere.0.bias`"):
         make_keymap(old(), new(), {**RENAMES, "conv1": "elsewhere.0"})
 
 

@@ -250,7 +250,7 @@ def test_a_file_that_changed_is_read_again(write):
 
 def test_a_copy_stands_for_the_original(write, tmp_path):
     write("hello", "data.txt")
-    copy = write("import os\nTEXT = open(os.path.join(os.path.dirname(__file__), 'data.txt')).read()\n", "sub/copy.py")
+    copy = write("import pathlib\nTEXT = pathlib.Path(__file__).with_name('data.txt').read_text()\n", "sub/copy.py")
     module = load_file(copy, "copy_of_model", stands_for=str(tmp_path / "model.py"))
 
     assert module.TEXT == "hello"

@@ -176,7 +176,7 @@ def _may_be_instance(cls: ClassSource, function: ast.expr) -> bool:
 
 
 def _grows(subject: Subject) -> Diagnostic | None:
-    """What may give the module layers that forward does not run, or call it in a way that an `nn.Sequential` cannot take."""
+    """What may give the module layers that forward does not run, or calls it as no `nn.Sequential` can be called."""
     cls = subject.cls
     for call in (part for part in ast.walk(cls.node) if isinstance(part, ast.Call)):
         owner: ast.expr | None = None  # of the layer that the call registers

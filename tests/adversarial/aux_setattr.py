@@ -1,0 +1,15 @@
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+
+class Net(nn.Module):
+    def __init__(self, extra=()):
+        super().__init__()
+        self.fc1 = nn.Linear(4, 8)
+        self.fc2 = nn.Linear(8, 8)
+        for i, n in enumerate(extra):
+            setattr(self, f"head{i}", nn.Linear(8, n))
+
+    def forward(self, x):
+        return self.fc2(F.relu(self.fc1(x)))

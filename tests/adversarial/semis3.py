@@ -1,0 +1,17 @@
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(4, 8)
+        self.fc2 = nn.Linear(8, 2)
+        self.log = []
+
+    def forward(self, x):
+        n = 3; x = self.fc1(x)
+        x = F.relu(x)
+        x = self.fc2(x)
+        return x * n
