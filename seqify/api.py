@@ -27,7 +27,6 @@ from seqify.diagnostics import Diagnostic, Location
 from seqify.diff import unified_diff
 from seqify.emit import Rewrite, emit
 from seqify.emit.imports import absolute_imports
-from seqify.emit.transplant import transplant
 from seqify.errors import CannotAsk, Refusal
 from seqify.findings import chain_report, find_diagnostics, specialised
 from seqify.inputs import Inputs, find_inputs, from_values, parse_inputs
@@ -40,6 +39,7 @@ from seqify.report import CheckReport, Report
 from seqify.source import SourceFile, read_source
 from seqify.target import parse_target
 from seqify.trace import forward_code
+from seqify.transplant import transplant
 from seqify.version import versions
 
 __all__ = ["convert"]

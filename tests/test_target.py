@@ -38,7 +38,7 @@ def test_parse_target(text, path, module, name, arguments):
 @pytest.mark.parametrize(
     "text",
     ["", "model.py", "model.py:", ":Net", "model.py:Net(", "model.py:1", "model.py:Net()()", "model.py:Net[0]",
-     "model.py:lambda: 1", "model.txt:Net", "model.py:a b", "1module:Net", "model.py:f().Net"],
+     "model.py:lambda: 1", "model.p y:Net", "model.py:a b", "1module:Net", "model.py:f().Net"],
 )  # fmt: skip
 def test_what_is_no_target(text):
     with pytest.raises(CannotAsk) as error:

@@ -13,15 +13,8 @@ M = "torchvision.models"
 
 # target, input, layout of the result
 CONVERTED = [
-    (f"{M}.resnet:BasicBlock(8, 8)", "2,8,16,16", "grouped"),
-    (f"{M}.resnet:Bottleneck(16, 4)", "2,16,16,16", "grouped"),
-    (f"{M}.resnet:resnet18()", "2,3,64,64", "grouped"),
     (f"{M}.densenet:_DenseLayer(8, 4, 2, 0.0)", "2,8,8,8", "grouped"),
     (f"{M}.densenet:DenseNet(8, (2, 2), 16)", "2,3,64,64", "flat"),
-    (f"{M}.googlenet:InceptionAux(8, 10)", "2,8,16,16", "grouped"),
-    (f"{M}.googlenet:BasicConv2d(8, 4, kernel_size=3)", "2,8,16,16", "flat"),
-    (f"{M}.inception:InceptionAux(8, 10)", "2,8,17,17", "grouped"),
-    (f"{M}.inception:BasicConv2d(8, 4, kernel_size=3)", "2,8,16,16", "flat"),
     (f"{M}.squeezenet:Fire(8, 4, 4, 4)", "2,8,16,16", "grouped"),
     (f"{M}.regnet:regnet_y_400mf()", "2,3,32,32", "grouped"),
     (f"{M}.swin_transformer:PatchMerging(8)", "2,4,4,8", "grouped"),
@@ -33,6 +26,14 @@ CONVERTED = [
 
 # target, input, code of the first diagnostic: nothing to convert, or nothing that an edit could express
 LEFT_ALONE = [
+    # torchvision.models.quantization inherits from these, and reads the layers by their names
+    (f"{M}.resnet:BasicBlock(8, 8)", "2,8,16,16", "SQ403"),
+    (f"{M}.resnet:Bottleneck(16, 4)", "2,16,16,16", "SQ403"),
+    (f"{M}.resnet:resnet18()", "2,3,64,64", "SQ403"),
+    (f"{M}.googlenet:InceptionAux(8, 10)", "2,8,16,16", "SQ403"),
+    (f"{M}.googlenet:BasicConv2d(8, 4, kernel_size=3)", "2,8,16,16", "SQ403"),
+    (f"{M}.inception:InceptionAux(8, 10)", "2,8,17,17", "SQ403"),
+    (f"{M}.inception:BasicConv2d(8, 4, kernel_size=3)", "2,8,16,16", "SQ403"),
     (f"{M}.densenet:_DenseBlock(2, 8, 2, 4, 0.0)", "2,8,8,8", "SQ409"),
     (f"{M}.densenet:_Transition(8, 4)", "2,8,8,8", "SQ209"),
     (f"{M}.googlenet:GoogLeNet(init_weights=False)", "2,3,64,64", "SQ103"),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import sys
 from collections.abc import Mapping
 from typing import Any
-
-import torch
-from torch import nn
 
 from seqify.source import Edit, SourceFile, apply_edits
 
@@ -18,12 +16,16 @@ __all__ = ["absolute_imports", "add_import", "nn_prefix", "remove_unused"]
 def nn_prefix(names: Mapping[str, Any]) -> str | None:
     """How a file reaches `torch.nn`, with the dot: `nn.`, `torch.nn.`; None when it does not."""
     for name in ("nn", *names):
-        if names.get(name) is nn:
+        if _is_module(names.get(name), "torch.nn"):
             return f"{name}."
     for name, value in names.items():
-        if value is torch:
+        if _is_module(value, "torch"):
             return f"{name}.nn."
     return None
+
+
+def _is_module(value: Any, name: str) -> bool:
+    return inspect.ismodule(value) and value.__name__ == name
 
 
 def _names_used(tree: ast.Module) -> set[str]:

@@ -100,7 +100,11 @@ class Words:
                         "SQ308", f"`{text}` reads `self.{part.attr}`, which is not a plain constant of the class"
                     )
                 found.add(part.attr)
-            elif isinstance(part, ast.Attribute) and part.attr in self.cls.assigned_from_outside:
+            elif (
+                isinstance(part, ast.Attribute)
+                and self.namespace(part) is not None
+                and part.attr in self.cls.assigned_from_outside
+            ):
                 raise NoMatch("SQ308", f"`{text}` reads `.{part.attr}`, which the file assigns elsewhere")
             elif isinstance(part, ast.Name) and part.id != me:
                 known = part.id in self.cls.names or hasattr(builtins, part.id)

@@ -121,5 +121,6 @@ def _bind(
         flat = [*taken, *step.kwargs.values()]
         values[rest] = tuple(flat[0]) if len(flat) == 1 and isinstance(flat[0], tuple | list) else tuple(flat)
     else:
-        values = {**dict(zip(parameters, taken, strict=False)), **step.kwargs}
+        named = {name: value for name, value in step.kwargs.items() if step.args or name not in ("input", "self")}
+        values = {**dict(zip(parameters, taken, strict=False)), **named}
     return Call(op, signature, step, words, input_, tuple(given), values)

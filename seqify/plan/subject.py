@@ -120,8 +120,14 @@ def subclasses(subject: Subject) -> list[tuple[str, Location]]:
         for node in ast.walk(subject.cls.source.tree)
         if isinstance(node, ast.ClassDef)
     }
-    known = [kind.__name__ for kind in type(subject.module).__subclasses__() if "_converted_" not in kind.__module__]
-    return [(name, places.get(name, here)) for name in known]
+    mine = type(subject.module)
+    known = [kind for kind in mine.__subclasses__() if "_converted_" not in kind.__module__]
+    return [
+        (kind.__name__, places.get(kind.__name__, here))
+        if kind.__module__ == mine.__module__
+        else (f"{kind.__module__}.{kind.__name__}", here)
+        for kind in known
+    ]
 
 
 def watched(subject: Subject) -> Diagnostic | None:
