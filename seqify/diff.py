@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import difflib
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -21,7 +22,7 @@ def unified_diff(old: str, new: str, filename: str) -> str:
     """The diff that turns `old` into `new`, as `git diff` prints it; empty when they are equal."""
     if old == new:
         return ""
-    a, b = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    a, b = _rows(old), _rows(new)
     # the standard matcher, given its matches, does the grouping
     matcher: Any = difflib.SequenceMatcher(None, [], [])
     matcher.a, matcher.b = a, b
@@ -38,6 +39,11 @@ def unified_diff(old: str, new: str, filename: str) -> str:
                 pieces += [_line("-", text) for text in a[i1:i2]]
                 pieces += [_line("+", text) for text in b[j1:j2]]
     return "".join(pieces)
+
+
+def _rows(text: str) -> list[str]:
+    """The rows of a text, each with its newline; a form feed or a Unicode separator ends none."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def _line(sign: str, text: str) -> str:

@@ -189,12 +189,12 @@ def _shapes(layer: nn.Module) -> Iterator[tuple[tuple[int, ...], torch.dtype, in
             if rank < 3 or side <= 64:
                 yield (layer.in_channels, *[side] * rank), float32, 2
     elif isinstance(layer, nn.Linear):
+        for channels in (1, 3):  # an image, which only a model that flattens it takes
+            side = int((layer.in_features / channels) ** 0.5)
+            if channels * side * side == layer.in_features and side >= 8:
+                yield (channels, side, side), float32, 2
         yield (layer.in_features,), float32, 2
         yield (16, layer.in_features), float32, 2
-        for channels in (1, 3):  # an image that is flattened first
-            side = int((layer.in_features / channels) ** 0.5)
-            if channels * side * side == layer.in_features:
-                yield (channels, side, side), float32, 2
     elif isinstance(layer, nn.Embedding | nn.EmbeddingBag):
         for length in (16, 32, 64):
             yield (length,), torch.int64, layer.num_embeddings

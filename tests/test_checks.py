@@ -320,6 +320,28 @@ def test_an_output_that_does_not_depend_on_the_input_proves_nothing():
     assert not compare(Dead(), Dead(slope=0.5)).ok
 
 
+@pytest.mark.xfail(strict=True, reason="one live path is enough for says_something, and one without gradients for none")
+@pytest.mark.parametrize("live", ["skip", "integers"])
+def test_a_part_that_nothing_passes_proves_nothing(live):
+    """Beside a skip connection, or behind integers, a dead part is as little compared as elsewhere."""
+
+    class Dead(nn.Module):
+        def __init__(self, slope=0.1):
+            super().__init__()
+            self.emb = nn.Embedding(4, 4)
+            self.first, self.last = nn.Linear(4, 4), nn.Linear(4, 4)
+            self.slope = slope
+
+        def forward(self, x):
+            y = self.emb(x) if live == "integers" else x
+            y = self.last(F.relu(F.leaky_relu(self.first(y), self.slope) - 100))
+            return x + y if live == "skip" else y
+
+    inputs = X if live == "skip" else torch.arange(4)
+
+    assert not compare(Dead(), Dead(slope=0.5), inputs).ok
+
+
 def test_an_output_that_is_not_finite_proves_nothing():
     class Net(nn.Module):
         def forward(self, x):

@@ -84,7 +84,6 @@ def test_windows_newlines_are_kept(tmp_path):
     assert patched(old, unified_diff(old, new, "model.py"), tmp_path) == new
 
 
-@pytest.mark.xfail(strict=True, reason="str.splitlines ends lines where no patch program does")
 def test_a_form_feed_ends_no_line(tmp_path):
     old = "a = 1\n\x0cb = 2\nc = '\u2028'\n"
     new = old.replace("2\n", "3\n")

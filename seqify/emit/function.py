@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from seqify.classes import ClassSource, FunctionNode, Statement, is_super_init
 from seqify.emit.constructor import Constructor, Style
@@ -37,7 +38,7 @@ def emit_function(plan: Plan, cls: ClassSource, style: Style) -> list[Edit]:
 
     outer = source.indent(cls.node.lineno) + style.unit
     inner = source.indent(cls.statements[0].node.lineno)
-    text = "".join(_dedent(row, inner, outer) for row in body.splitlines(keepends=True))
+    text = "".join(_dedent(row, inner, outer) for row in re.findall(r"[^\n]*\n|[^\n]+", body))
     if later:
         text += f"{outer}return {model}\n"
     other = [
