@@ -8,6 +8,7 @@ import ast
 import atexit
 import dataclasses
 import functools
+import inspect
 import os
 import shutil
 import tempfile
@@ -204,7 +205,8 @@ def _class_source(model: Model) -> ClassSource:
         )
     source = read_source(model.filename)
     code = forward_code(model.instance)
-    names = vars(model.module) if model.module is not None else {}
+    # what forward sees, which is not the module's own namespace for a class that `exec` has made
+    names = getattr(inspect.unwrap(kind.forward), "__globals__", {})
     cls = find_class(source, kind.__qualname__, dict(names), code.co_firstlineno if code else None)
     if cls is None or cls.forward is None:
         raise Refusal(Diagnostic("SQ401", f"{here} is not written as a class in `{_shown(model.filename)}`"))

@@ -170,10 +170,13 @@ def _compare(
         right.train(mode == "train")
         rows: list[list[Check]] = []
         telling, ran = False, False
+        silent = {name for name, item in left.named_parameters() if item.requires_grad}
         for number, values in enumerate(trials):
             seen = run(left, values, 1000 + number, device), run(right, values, 1000 + number, device)
             telling = telling or (seen[0].error is None and says_something(seen[0]))
             ran = ran or seen[0].error is None
+            slopes = seen[0].parts.get("gradients", {}).items()
+            silent -= {name for name, slope in slopes if slope is None or bool(slope.any())}
             rows.append(
                 [replace(row, device=device, dtype=_short(dtype), mode=mode) for row in _compare_seen(*seen, names)]
             )
@@ -185,6 +188,10 @@ def _compare(
                 else "both models raise on every input"
             )
             joined[0] = replace(joined[0], ok=False, bitwise=False, note=joined[0].note or note)
+        # a layer that no gradient reaches was not compared by the numbers behind it
+        if silent and ran:
+            note = f"no gradient reaches `{min(silent)}`"
+            joined = [replace(row, note=row.note or note) if row.name == "gradients" else row for row in joined]
         checks += joined
     return checks
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import keyword
 import os
 import subprocess
 import sys
@@ -130,12 +131,14 @@ def convert(
     """
     if sum([bool(output), write, check_only]) > 1:
         raise click.UsageError("-o, --write and --check exclude each other")
+    if check_only and map_path:
+        raise click.UsageError("--check writes nothing, so it has no use for --map")
     if force and not write:
         raise click.UsageError("--force goes with --write")
     renames = {}
     for item in names:
         old, sign, new = item.partition("=")
-        if not (sign and old.isidentifier() and new.isidentifier()):
+        if not (sign and old.isidentifier() and new.isidentifier()) or keyword.iskeyword(new):
             raise click.UsageError(f"--name {item}: write OLD=NEW, as features=stem")
         renames[old] = new
     if not no_verify:
@@ -204,14 +207,16 @@ def _write(report: Report, output: str | None, write: bool, force: bool, map_pat
     from seqify.files import write_atomically
 
     written = None
-    if write and report.path is not None:
+    same = output is not None and report.path is not None and os.path.realpath(output) == os.path.realpath(report.path)
+    if (write or same) and report.path is not None:
         if not force:
             _refuse_dirty(report.path)
+    if map_path and report.keymap is not None:
+        write_atomically(map_path, report.keymap.to_json().encode())
+    if write and report.path is not None:
         written = str(report.write())
     elif output:
         written = str(report.write(output))
-    if map_path and report.keymap is not None:
-        write_atomically(map_path, report.keymap.to_json().encode())
     return dataclasses.replace(report, written=written)
 
 

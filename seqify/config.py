@@ -63,19 +63,26 @@ def _parse(path: Path) -> Config:
         return CannotAsk(Diagnostic("SQ001", message, Location(str(path), 1)))
 
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("seqify", {})
+        table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise wrong(f"not valid TOML ({error})") from None
+    table = table.get("seqify", {}) if isinstance(table, dict) else table
+    if not isinstance(table, dict):
+        raise wrong("`[tool.seqify]` is not a table")
     unknown = sorted(set(table) - {"min-length", "target"})
     if unknown:
         raise wrong(f"unknown setting in `[tool.seqify]` ({', '.join(unknown)})")
     min_length = table.get("min-length")
-    if min_length is not None and not (isinstance(min_length, int) and min_length >= 1):
+    if min_length is not None and (type(min_length) is not int or min_length < 1):
         raise wrong(f"`min-length` in `[tool.seqify]` is not a whole number above 0 ({min_length})")
     targets = []
-    for entry in table.get("target", []):
+    entries = table.get("target", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise wrong("a target is written as `[[tool.seqify.target]]`")
+    for entry in entries:
         inputs = entry.get("inputs", [])
-        if not isinstance(entry.get("target"), str) or not all(isinstance(item, str) for item in inputs):
+        texts = isinstance(inputs, list) and all(isinstance(item, str) for item in inputs)
+        if not isinstance(entry.get("target"), str) or not texts:
             raise wrong('each `[[tool.seqify.target]]` has `target = "..."` and `inputs = ["..."]`')
         targets.append(TargetConfig(parse_target(entry["target"]), tuple(inputs)))
     return Config(path.parent, min_length, tuple(targets))

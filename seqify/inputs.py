@@ -103,6 +103,8 @@ def parse_inputs(module: nn.Module, texts: Sequence[str], origin: str = "given")
                 )
             )
         free = [name for name in positional if name not in values]
+        if 0 in (int(size) for size in match["shape"].split(",")):
+            raise CannotAsk(Diagnostic("SQ005", f"`{text}` holds no number", help="every size is at least 1"))
         name = match["name"] or (free[0] if free else "")
         if name not in {parameter.name for parameter in _parameters(module)} or name in values:
             known = ", ".join(parameter.name for parameter in _parameters(module))

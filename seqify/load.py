@@ -126,7 +126,12 @@ def load_target(text: str) -> Model:
 def load_live(instance: nn.Module) -> Model:
     """A model for an instance that the caller holds; its class is read from where it was defined."""
     kind = type(instance)
-    return Model(kind.__qualname__, instance, kind, sys.modules.get(kind.__module__), _file_of(kind), None, None)
+    names = getattr(inspect.unwrap(kind.forward), "__globals__", {})
+    module = sys.modules.get(kind.__module__)
+    if module is None or vars(module) is not names:  # made by `exec`, or imported past `sys.modules`
+        module = ModuleType(str(names.get("__name__") or "live"))
+        module.__dict__.update(names)
+    return Model(kind.__qualname__, instance, kind, module, _file_of(kind), None, None)
 
 
 def _file_of(kind: type) -> str | None:

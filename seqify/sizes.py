@@ -37,6 +37,12 @@ class TracedInt(int):
     def __reduce__(self) -> tuple[Any, ...]:
         return (int, (int(self),))
 
+    def __bool__(self) -> bool:
+        value = int(self) != 0
+        if self.hook is not None:
+            self.hook(f"{int(self)} != 0", value)
+        return value
+
     def __hash__(self) -> int:
         return int.__hash__(self)
 

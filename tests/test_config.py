@@ -72,7 +72,6 @@ def test_settings_of_the_wrong_form(write, tmp_path, text, message):
     assert error.value.diagnostic.location.filename == str(path.resolve())
 
 
-@pytest.mark.xfail(strict=True, reason="_parse trusts tables and lists to be what they should")
 @pytest.mark.parametrize(
     "text",
     [

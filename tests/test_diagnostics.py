@@ -51,7 +51,6 @@ def test_every_code_that_is_used_is_in_the_table():
     assert set(used()) <= set(RULES)
 
 
-@pytest.mark.xfail(strict=True, reason="nothing says SQ106 loose-random")
 def test_every_code_of_the_table_is_used():
     assert sorted(set(RULES) - set(used())) == []
 

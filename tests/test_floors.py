@@ -159,16 +159,9 @@ def test_a_file_is_a_noun(path: Path) -> None:
         ), first
 
 
-_NO_ALL = pytest.mark.xfail(strict=True, reason="render/__init__.py has no `__all__`")
-
-
 @pytest.mark.parametrize(
     "path",
-    [
-        pytest.param(path, id=identity(path), marks=[_NO_ALL] if identity(path) == "render/__init__.py" else [])
-        for path in FILES
-        if path.name != "__main__.py"
-    ],
+    [pytest.param(path, id=identity(path)) for path in FILES if path.name != "__main__.py"],
 )
 def test_a_file_says_what_it_exports(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))

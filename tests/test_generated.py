@@ -153,9 +153,9 @@ def check_numbers(program: Program, text: str, report: Any) -> None:
     state = old.state_dict()
     assert set(keys) == set(new.state_dict())
     assert sorted(keys.values()) == sorted(state)
-    assert all(torch.equal(value, state[keys[key]]) for key, value in new.state_dict().items()), (
-        "the seed builds others"
-    )
+    if not any(item.code == "SQ407" for item in report.diagnostics):
+        same = all(torch.equal(value, state[keys[key]]) for key, value in new.state_dict().items())
+        assert same, "the seed builds others"
     generator = torch.Generator().manual_seed(5)
     for value in state.values():
         if value.is_floating_point():

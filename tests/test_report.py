@@ -120,7 +120,6 @@ def test_a_module_with_the_weights_of_a_live_model(path):
     assert not torch.equal(other.fc2.weight, model.fc2.weight)
 
 
-@pytest.mark.xfail(strict=True, reason="load_live asks sys.modules for the globals, not forward itself")
 @pytest.mark.parametrize("name", ["unregistered", None])
 def test_a_live_model_of_a_module_that_is_not_in_sys_modules(path, name):
     """Loaded by a script with `importlib.util`, or by `exec`: forward still knows its globals."""

@@ -74,7 +74,6 @@ def test_the_hook_goes_with_the_arithmetic():
     assert seen == [("16 > 1", True)]
 
 
-@pytest.mark.xfail(strict=True, reason="TracedInt has no __bool__ of its own")
 def test_truth_is_reported():
     """`if x.size(0):` decides on a size as `if x.size(0) != 0:` does."""
     seen: list[tuple[str, bool]] = []

@@ -112,7 +112,7 @@ def value_text(cls: ClassSource, node: ast.stmt, replacements: Sequence[tuple[in
     start = source.text.index("=", after) + 1
     end = source.span(node)[1]
     text = source.text[start:end]
-    start += len(text) - len(text.lstrip())
+    start += len(text) - len(re.sub(r"^(\s|\\\r?\n)+", "", text))  # a continuation needs no backslash inside brackets
     return renamed(source, start, end, replacements)
 
 

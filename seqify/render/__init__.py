@@ -1,3 +1,3 @@
 """Renderers of a report, one for each format."""
 
-__all__: list[str] = []
+__all__ = ["github", "markdown", "progress", "text", "words"]
