@@ -239,9 +239,10 @@ def _tell(report: Report, format_: str, output_file: str | None, quiet_diff: boo
 
     color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     unicode = (sys.stderr.encoding or "").lower().replace("-", "") == "utf8"
+    terminal = sys.stdout.isatty()
     if format_ == "text":
         content = "" if quiet_diff else report.diff
-        if content and not output_file and sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        if content and not output_file and terminal and not os.environ.get("NO_COLOR"):
             content = color_diff(content)
     elif format_ == "json":
         content = json.dumps(report.to_dict(), indent=2, default=str) + "\n"
@@ -253,11 +254,6 @@ def _tell(report: Report, format_: str, output_file: str | None, quiet_diff: boo
         from seqify.render.github import render_github
 
         content = render_github(report)
-    if sys.stdout is sys.__stdout__:
-        # what the user's code prints when Python exits goes to standard error too
-        saved = os.dup(1)
-        os.dup2(2, 1)
-        sys.stdout = os.fdopen(saved, "w", encoding="utf-8", errors="backslashreplace")
     if output_file:
         from seqify.files import write_atomically
 
@@ -265,15 +261,21 @@ def _tell(report: Report, format_: str, output_file: str | None, quiet_diff: boo
     else:
         _print(content)
     if format_ == "text":
-        click.echo(("\n" if content and sys.stdout.isatty() else "") + render_text(report, color, unicode), err=True)
+        click.echo(("\n" if content and terminal else "") + render_text(report, color, unicode), err=True)
 
 
 def _print(content: str) -> None:
+    """Write to standard output; whatever the user's code prints from now on, when Python exits, goes to standard error."""
     try:
-        sys.stdout.write(content)
+        if sys.stdout is not sys.__stdout__:  # a caller has put its own stream there
+            sys.stdout.write(content)
+            return
         sys.stdout.flush()
+        with os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace") as stream:
+            os.dup2(2, 1)
+            stream.write(content)
     except BrokenPipeError:  # `seqify ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 @main.command()

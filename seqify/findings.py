@@ -117,9 +117,6 @@ def _failures(verdict: Verdict) -> list[Diagnostic]:
             code = "SQ610" if "proves nothing" in item.note or "raise on every" in item.note else _CODES[item.name]
             where = " ".join(part for part in (item.device, item.dtype, item.mode) if part != "-")
             found.append(Diagnostic(code, f"{item.name} ({where}): {item.note}", level=Severity.ERROR))
-        elif item.note.startswith("no gradient"):
-            message = f"{item.note} in {item.mode}: what is before it was compared by its own values alone"
-            found.append(Diagnostic("SQ610", message, level=Severity.WARNING))
         elif item.note.startswith("within"):
             found.append(Diagnostic("SQ605", f"{item.name} on {item.device}: {item.note}"))
     return found

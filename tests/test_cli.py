@@ -1,0 +1,228 @@
+"""The command line: streams, exit statuses, and what is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LENET = str(Path(__file__).parent.parent / "samples" / "lenet.py")
+NET = """
+    {head}
+    import torch.nn.functional as F
+    from torch import nn
+
+
+    class Net(nn.Module):
+        def __init__(self, width=8):
+            super().__init__()
+            self.fc1 = nn.Linear(4, width)
+            self.fc2 = nn.Linear(width, 2)
+
+        def forward(self, x):
+            {body}
+            return self.fc2(F.relu(self.fc1(x)))
+"""
+
+
+def seqify(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "seqify", *arguments], cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def net(write):
+    return write(NET.format(head="", body=""), "net.py")
+
+
+def test_the_diff_is_on_stdout_and_the_story_on_stderr(net):
+    done = seqify("convert", f"{net}:Net")
+
+    assert done.returncode == 0
+    assert done.stdout.startswith("--- a/")
+    assert "Tested on cpu: every number is bitwise equal. Nothing was written" in done.stderr
+
+
+def test_json_is_one_object_whatever_the_module_prints(write):
+    head = (
+        "import atexit, os, sys\n"
+        "    print('import')\n"
+        "    os.write(1, b'raw')\n"
+        "    sys.__stdout__.write('past')\n"
+        "    atexit.register(lambda: print('bye'))"
+    )
+    path = write(NET.format(head=head, body="print('forward')"), "noisy.py")
+    done = seqify("convert", f"{path}:Net", "--format", "json")
+    found = json.loads(done.stdout)
+
+    assert done.returncode == found["exit_code"] == 0
+    assert (found["schema"], found["command"], found["status"]) == ("seqify/1", "convert", "tested")
+    assert {"layout", "inputs", "chains", "keymap", "parameter_order", "proof", "checks", "divergence"} < set(found)
+    assert {"specialised", "diagnostics", "output", "seqify", "torch", "target"} < set(found)
+    assert found["output"]["build"] == "Net()"
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "status", "code"),
+    [
+        ("raise ValueError('no')", "", 2, "SQ003"),
+        ("import sys; sys.exit(0)", "", 2, "SQ003"),
+        ("LEFT_OPEN = open(__file__)", "", 0, ""),
+        ("import sys", "sys.exit(0)", 2, "SQ006"),
+        ("", "raise ValueError('bad')", 2, "SQ005"),
+        ("", "x = x * 2 if x.sum() > 0 else x", 1, "SQ101"),
+    ],
+)
+def test_exit_statuses(write, head, body, status, code):
+    path = write(NET.format(head=head, body=body), "odd.py")
+    inputs = [] if code == "SQ005" else ["--input", "8,4"]
+    done = seqify("convert", f"{path}:Net", *inputs, "--format", "json")
+
+    assert done.returncode == status
+    found = json.loads(done.stdout)
+    assert found["exit_code"] == status
+    assert not code or found["diagnostics"][0]["code"] == code
+
+
+def test_the_nearest_names_are_told(net):
+    done = seqify("convert", f"{net}:Nett")
+
+    assert done.returncode == 2
+    assert "SQ001 target-not-found: no `Nett` in" in done.stderr
+    assert "help: did you mean `Net`?" in done.stderr
+
+
+def test_missing_arguments_are_told(write):
+    path = write(NET.format(head="", body="").replace("width=8", "width"), "needy.py")
+    done = seqify("convert", f"{path}:Net")
+
+    assert done.returncode == 2
+    assert "SQ002 target-needs-arguments" in done.stderr
+    assert seqify("convert", f"{path}:Net(width=3)").returncode == 0
+
+
+def test_write_changes_the_file_behind_a_link_and_keeps_its_mode(net, tmp_path):
+    link = tmp_path / "link.py"
+    link.symlink_to(net)
+    net.chmod(0o640)
+    done = seqify("convert", f"{link}:Net", "--write")
+
+    assert done.returncode == 0, done.stderr
+    assert link.is_symlink()
+    assert "class Net(nn.Sequential)" in net.read_text()
+    assert stat.S_IMODE(net.stat().st_mode) == 0o640
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".pyc") >= ["link.py", "net.py"]
+    assert not [path for path in tmp_path.iterdir() if path.name.endswith(".seqify")]
+    assert seqify("convert", f"{net}:Net", "--check").returncode == 0
+
+
+def test_write_refuses_uncommitted_changes(net, tmp_path):
+    def git(*arguments: str) -> None:
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], cwd=tmp_path, check=True)
+
+    git("init", "-q")
+    git("add", "net.py")
+    git("commit", "-qm", "first")
+    before = net.read_text() + "\n# changed\n"
+    net.write_text(before)
+    done = seqify("convert", f"{net}:Net", "--write")
+
+    assert done.returncode == 2
+    assert "SQ408 file-dirty" in done.stderr
+    assert net.read_text() == before
+    assert seqify("convert", f"{net}:Net", "--write", "--force").returncode == 0
+
+
+def test_check_finds_work_and_writes_nothing(net):
+    before = net.read_text()
+
+    assert seqify("convert", f"{net}:Net", "--check").returncode == 1
+    assert net.read_text() == before
+
+
+def test_output_and_map(net, tmp_path):
+    done = seqify("convert", f"{net}:Net", "--layout", "grouped", "-o", "out.py", "--map", "map.json", cwd=tmp_path)
+    content = json.loads((tmp_path / "map.json").read_text())
+
+    assert done.returncode == 0
+    assert done.stdout == ""
+    assert "seqify" not in (tmp_path / "out.py").read_text()
+    assert content["keymap"]["layers.0.weight"] == "fc1.weight"
+    assert content["parameter_order"] == [0, 1, 2, 3]
+    assert content["shapes"]["layers.0.weight"] == [8, 4]
+    assert content["parameters"]["old"] == ["fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"]
+
+
+@pytest.mark.parametrize("name", ["markdown", "github"])
+def test_other_formats(net, name, tmp_path):
+    done = seqify("convert", f"{net}:Net", "--format", name, "--output-file", "out.txt", cwd=tmp_path)
+    text = (tmp_path / "out.txt").read_text()
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert ("```diff" if name == "markdown" else "::notice title=seqify::") in text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["convert"],
+        ["convert", "a.py:A", "--layout", "round"],
+        ["convert", "a.py:A", "--write", "--check"],
+        ["convert", "a.py:A", "--force"],
+        ["convert", "a.py:A", "--name", "layers=class"],
+        ["rule", "SQ999"],
+    ],
+)
+def test_usage_errors(arguments):
+    done = seqify(*arguments)
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["convert", "--help"], ["--version"], ["rule"], ["convert"], ["nope"]]
+)
+def test_help_and_usage_errors_import_no_torch(arguments):
+    code = (
+        "import sys\n"
+        "from seqify.cli import main\n"
+        f"try:\n    main({arguments!r})\n"
+        "except SystemExit:\n    pass\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_targets_in_packages(write, tmp_path):
+    write("WIDTH = 8\n", "zoo/sizes.py")
+    write("", "zoo/__init__.py")
+    write(NET.format(head="from .sizes import WIDTH", body="").replace("width=8", "width=WIDTH"), "zoo/net.py")
+
+    assert seqify("convert", "zoo/net.py:Net", cwd=tmp_path).returncode == 0
+    assert seqify("convert", "zoo.net:Net", cwd=tmp_path).returncode == 0
+    done = seqify("convert", "zoo.net:Net(width=3)", "-o", "out.py", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "from zoo.sizes import WIDTH" in (tmp_path / "out.py").read_text()
+
+
+def test_factories_and_instances(write):
+    text = NET.format(head="", body="") + "\n\n    def make(width):\n        return Net(width)\n\n\n    net = Net(3)\n"
+    path = write(text, "made.py")
+
+    assert seqify("convert", f"{path}:make(5)").returncode == 0
+    assert seqify("convert", f"{path}:net").returncode == 0
+
+
+def test_env_and_rule():
+    assert "torch" in seqify("env").stdout
+    assert "SQ302 view-regroups-batch" in seqify("rule", "sq302").stdout
+    assert os.linesep.join(["SQ001"]) in seqify("rule").stdout
