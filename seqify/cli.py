@@ -261,7 +261,8 @@ def _tell(report: Report, format_: str, output_file: str | None, quiet_diff: boo
     else:
         _print(content)
     if format_ == "text":
-        click.echo(("\n" if content and terminal else "") + render_text(report, color, unicode), err=True)
+        gap = "\n" if content and terminal else ""
+        click.echo(gap + render_text(report, color, unicode), err=True)
 
 
 def _print(content: str) -> None:
@@ -270,7 +271,8 @@ def _print(content: str) -> None:
         if sys.stdout is not sys.__stdout__:  # a caller has put its own stream there
             sys.stdout.write(content)
             return
-        sys.stdout.flush()
+        if sys.__stdout__ is not None:
+            sys.__stdout__.flush()
         with os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace") as stream:
             os.dup2(2, 1)
             stream.write(content)
