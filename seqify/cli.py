@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import keyword
 import os
@@ -267,17 +268,15 @@ def _tell(report: Report, format_: str, output_file: str | None, quiet_diff: boo
 
 def _print(content: str) -> None:
     """Write to standard output; whatever the user's code prints from now on, when Python exits, goes to standard error."""
-    try:
-        if sys.stdout is not sys.__stdout__:  # a caller has put its own stream there
-            sys.stdout.write(content)
-            return
-        if sys.__stdout__ is not None:
-            sys.__stdout__.flush()
-        with os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace") as stream:
-            os.dup2(2, 1)
-            stream.write(content)
-    except BrokenPipeError:  # `seqify ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    own = sys.stdout is sys.__stdout__
+    if not own:  # a caller has put its own stream there
+        sys.stdout.write(content)
+        return
+    sys.stdout.flush()
+    stream = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
+    os.dup2(2, 1)
+    with contextlib.suppress(BrokenPipeError), stream:  # `seqify ... | head`
+        stream.write(content)
 
 
 @main.command()
