@@ -267,7 +267,7 @@ def _tell(report: Report, format_: str, output_file: str | None, quiet_diff: boo
 
 
 def _print(content: str) -> None:
-    """Write to standard output; whatever the user's code prints from now on, when Python exits, goes to standard error."""
+    """Write to standard output; what the user's code prints from now on, as Python exits, goes to standard error."""
     own = sys.stdout is sys.__stdout__
     if not own:  # a caller has put its own stream there
         sys.stdout.write(content)
