@@ -10,6 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from seqify.cli import main
 
 LENET = str(Path(__file__).parent.parent / "samples" / "lenet.py")
 NET = """
@@ -212,6 +215,88 @@ def test_targets_in_packages(write, tmp_path):
     done = seqify("convert", "zoo.net:Net(width=3)", "-o", "out.py", cwd=tmp_path)
     assert done.returncode == 0
     assert "from zoo.sizes import WIDTH" in (tmp_path / "out.py").read_text()
+
+
+def test_targets_with_arguments_from_the_file(write):
+    text = NET.format(head="", body="").replace("width=8", "width, scale") + "\n\n    SIZES = [3, 5]\n"
+    path = write(text, "sized.py")
+
+    assert seqify("convert", f"{path}:Net(4, scale=SIZES)").returncode == 0
+    done = seqify("convert", f"{path}:Net(open('x'), 1)")
+    assert (done.returncode, "SQ002" in done.stderr) == (2, True)
+
+
+def test_a_refusal_says_where_on_stderr_and_nothing_on_stdout(write):
+    path = write(NET.format(head="", body="x = x * 2 if x.sum() > 0 else x"), "branchy.py")
+    done = seqify("convert", f"{path}:Net", "--input", "8,4")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "SQ101 value-branch" in done.stderr
+    assert f"--> {path}:" in done.stderr
+    assert "help: " in done.stderr
+
+
+def test_a_traceback_is_cut_to_the_user(write):
+    path = write("import torch\n\n\ndef fail():\n    raise ValueError('no')\n\n\nfail()\n", "raising.py")
+    done = seqify("convert", f"{path}:Net")
+
+    assert done.returncode == 2
+    assert "SQ003 import-failed" in done.stderr
+    assert "in fail: raise ValueError('no')" in " ".join(done.stderr.split())
+    assert "importlib" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_nothing_is_left_beside_what_was_written(net, tmp_path):
+    assert seqify("convert", f"{net}:Net", "-o", "out.py", "--map", "map.json", cwd=tmp_path).returncode == 0
+    assert seqify("convert", f"{net}:Net", "--write", cwd=tmp_path).returncode == 0
+
+    assert sorted({path.name for path in tmp_path.iterdir()} - {"__pycache__"}) == ["map.json", "net.py", "out.py"]
+
+
+def test_the_map_holds_what_both_ways_need(net, tmp_path):
+    assert seqify("convert", f"{net}:Net", "--layout", "grouped", "--map", "map.json", cwd=tmp_path).returncode == 0
+    content = json.loads((tmp_path / "map.json").read_text())
+
+    assert content["schema"] == "seqify/1"
+    assert set(content) >= {"keymap", "parameter_order", "parameters", "buffers", "shapes"}
+    assert set(content["keymap"]) == set(content["parameters"]["new"]) == set(content["shapes"])
+    assert sorted(content["keymap"].values()) == sorted(content["parameters"]["old"])
+    assert content["buffers"] == {"old": [], "new": []}
+
+
+def test_nothing_to_convert_is_a_yes(write):
+    path = write("from torch import nn\n\nnet = nn.Sequential(nn.Linear(4, 2), nn.ReLU())\n", "done.py")
+    done = seqify("convert", f"{path}:net", "--check", "--format", "json")
+
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["status"] == "unchanged"
+
+
+def test_options_reach_the_conversion(net):
+    options = ["--layout", "grouped", "--name", "layers=body", "--dtype", "bfloat16", "--device", "cpu"]
+    found = json.loads(seqify("convert", f"{net}:Net", *options, "--format", "json").stdout)
+
+    assert [chain["name"] for chain in found["chains"]] == ["body"]
+    assert {check["dtype"] for check in found["checks"]} - {"-"} == {"bfloat16"}
+    assert found["checks"] != []
+    assert json.loads(seqify("convert", f"{net}:Net", "--no-verify", "--format", "json").stdout)["checks"] == []
+
+
+def test_a_device_that_is_not_there_could_not_be_asked(net):
+    done = seqify("convert", f"{net}:Net", "--device", "nonsense")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "SQ604" in done.stderr
+
+
+def test_in_one_process(net):
+    """As other tools call it: click's runner, without a subprocess."""
+    result = CliRunner().invoke(main, ["convert", f"{net}:Net", "--layout", "function"])
+
+    assert result.exit_code == 0, result.stderr
+    assert "+def net(width=8) -> nn.Sequential:" in result.stdout
+    assert CliRunner().invoke(main, ["rule", "SQ302"]).output.startswith("SQ302 view-regroups-batch")
 
 
 def test_factories_and_instances(write):
