@@ -85,6 +85,7 @@ SQ102 E shape-branch | the path depends on the input's shape | move the test out
 SQ103 E mode-branch | train and eval run different calls | move what differs into a module of its own
 SQ104 E untraceable-call | a Python or NumPy call needs the tensor's values | wrap the call in a module
 SQ105 W state-written | forward assigns to `self` | such a step stays in forward
+SQ106 E loose-random | forward draws random numbers that torch does not know of | draw them with torch, in a module
 SQ107 W hooks-present | hooks are attached to the module itself | they move only if registered in `__init__`
 SQ201 N value-used-twice | a skip connection or branch: the line ends here | none needed; the parts convert
 SQ202 N many-inputs | a call takes several tensors | it stays in forward

@@ -13,13 +13,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from seqify.diagnostics import Location
 
-__all__ = ["AttrRef", "Flow", "Guard", "InputRef", "Loose", "Ref", "Site", "SizeOf", "SizeOp", "Step", "leaves"]
+__all__ = [
+    "Ambient",
+    "AttrRef",
+    "Flow",
+    "Guard",
+    "InputRef",
+    "Kept",
+    "Loose",
+    "Ref",
+    "Site",
+    "SizeOf",
+    "SizeOp",
+    "Step",
+    "leaves",
+]
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,7 @@ class SizeOf:
 
 @dataclass(frozen=True)
 class SizeOp:
-    """Arithmetic on sizes; `op` is the name of a function of the `operator` module."""
+    """Arithmetic on sizes; `op` is a name in `sizes.OPERATIONS`."""
 
     op: str
     operands: tuple[Any, ...]
@@ -86,11 +100,30 @@ class Site:
 
 @dataclass(frozen=True)
 class Guard:
-    """A plain decision that was taken on a size: the trace holds where it comes out the same."""
+    """A decision that was taken on a size, or a size taken as a plain number: the trace holds where it is the same."""
 
     condition: str
-    value: bool
+    value: Any
     site: Site | None
+
+
+@dataclass(frozen=True)
+class Ambient:
+    """What surrounds a call: gradient mode, inference mode, autocast (device type, dtype), saved-tensor hooks."""
+
+    grad: bool = True
+    inference: bool = False
+    autocast: tuple[tuple[str, Any], ...] = ()
+    saving: bool = False  # `torch.utils.checkpoint`, or other hooks on what is saved for backward
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A submodule that was not opened though it might have been, and why."""
+
+    path: str
+    reason: str
+    site: Site | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +141,9 @@ class Step:
     shape: tuple[int, ...] | None = None  # of the one tensor given; None when there is not just one
     dtype: str | None = None
     mutates: bool = False
-    ambient: tuple[Any, ...] = ()  # grad, inference and autocast state
+    ambient: Ambient = Ambient()
+    scope: str = ""  # the opened submodule whose forward made the call; the target itself is ""
+    draws: bool = False  # takes random numbers, outside of a submodule
     follows_training: bool = False  # `training=` was False in eval and True in train
     varies: str | None = None  # "shape" or "mode", when a plain argument changed between the traces
 
@@ -122,7 +157,8 @@ class Flow:
     """
     All calls of one forward, in order.
 
-    `written` lists the attributes that forward assigned; `strays` the modules registered nowhere, by what holds them.
+    `written` lists the attributes that forward assigned; `strays` the modules registered nowhere, by what holds them;
+    `kept` the submodules that were not opened. `fixed` names what no other size was seen to agree on.
     """
 
     inputs: tuple[str, ...]
@@ -131,6 +167,12 @@ class Flow:
     guards: tuple[Guard, ...] = ()
     written: tuple[str, ...] = ()
     strays: tuple[str, ...] = ()
+    kept: tuple[Kept, ...] = ()
+    ambient: Ambient = Ambient()
+    device: Any = None  # of the recording: what names it among the arguments means "where the inputs are"
+    opened: tuple[str, ...] = ()
+    fixed: tuple[Guard, ...] = ()
+    sizes: Mapping[SizeOf, int] = field(default_factory=dict, compare=False, repr=False)  # every size that was read
 
     def users(self) -> dict[int, list[int]]:
         """For each step, the steps that take its value, one entry a use; the output counts as step `len(steps)`."""

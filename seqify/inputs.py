@@ -41,6 +41,27 @@ class Inputs:
             self, values={name: _resize(value, self.batch, batch) for name, value in self.values.items()}
         )
 
+    def with_extent(self) -> Inputs | None:
+        """
+        The same inputs at another image size or sequence length: every dimension behind `(N, C)` of floating-point
+        tensors, behind `(N)` of the others, is smaller by a quarter, or larger by half when it is short. None when
+        there is no such dimension.
+        """
+
+        def other(size: int) -> int:
+            return size if size == 1 else size * 3 // 4 // 32 * 32 if size >= 128 else size + (size + 1) // 2
+
+        values = {}
+        for name, value in self.values.items():
+            if isinstance(value, Tensor) and value.dim() > 1:
+                first = 2 if value.is_floating_point() and value.dim() > 2 else 1
+                fixed = value.is_floating_point() and value.dim() == 2
+                shape = [size if fixed or dim < first else other(size) for dim, size in enumerate(value.shape)]
+                value = _extend(value, shape)
+            values[name] = value
+        same = all(getattr(values[name], "shape", None) == getattr(self.values[name], "shape", None) for name in values)
+        return None if same else dataclasses.replace(self, values=values)
+
     def to(self, device: str | torch.device) -> Inputs:
         """The same inputs on a device."""
         moved = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in self.values.items()}
@@ -65,6 +86,12 @@ def _resize(value: Any, old: int, new: int) -> Any:
         return value
     repeats = -(-new // old)
     return value.repeat(repeats, *[1] * (value.dim() - 1))[:new].clone()
+
+
+def _extend(value: Tensor, shape: Sequence[int]) -> Tensor:
+    """A tensor's numbers, repeated or cut to a shape."""
+    repeats = [-(-new // old) if old else 1 for new, old in zip(shape, value.shape, strict=True)]
+    return value.repeat(repeats)[tuple(slice(size) for size in shape)].clone()
 
 
 def _parameters(module: nn.Module) -> list[inspect.Parameter]:

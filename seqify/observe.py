@@ -1,42 +1,45 @@
 """Several recordings of one forward, and what they agree on."""
 
-# One recording shows one path. forward is recorded in eval and in train, at two batch sizes:
+# One recording shows one path. forward is recorded in eval and in train, at two batch sizes and at two extents:
 #
-#              batch 8      batch 3
-#     eval     base         shape differs?
+#              batch 8           batch 3           batch 8, larger images
+#     eval     base              shape differs?    extent differs?
 #     train    mode differs?
 #
-# Where a recording has other calls than the base, the difference is the diagnosis: SQ103 between the modes, SQ102
-# between the shapes. Where only plain arguments differ, the step says so, and what rests on it is not converted.
-# `training=` of a dropout is the one difference that has a meaning of its own.
+# join.py compares each with the base. A difference inside an opened submodule keeps that one whole, and everything is
+# recorded again; one in the target's own forward is the diagnosis: SQ103 between the modes, SQ102 between batch sizes.
+# At other extents the flow only says that it does not hold there.
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-from typing import Any
+import itertools
 
 import torch
 from torch import nn
 
 from seqify.diagnostics import Diagnostic, Location
 from seqify.errors import CannotAsk, Refusal, SeqifyError
-from seqify.flow import Flow, Step, leaves
+from seqify.flow import Flow, Guard, Kept
 from seqify.inputs import Inputs
+from seqify.join import bent_scopes, join
 from seqify.load import quiet, user_frames
-from seqify.trace import on_meta, record
+from seqify.openness import Openness
+from seqify.trace import KeepWhole, NeedsNumbers, Undecided, copied, on_meta, record
 
 __all__ = ["observe", "runs", "stand_in"]
 
 # Above this many numbers in parameters and buffers, shapes alone are computed: on the meta device, whose first use
 # costs half a second. Below it the real thing is faster.
 _SMALL = 20_000_000
+# Yes-or-no questions about values: each doubles the recordings.
+_MOST_QUESTIONS = 3
 
 
 def stand_in(module: nn.Module) -> nn.Module:
     """A copy of a module to try things on: the real thing while it is small, else its shapes on the meta device."""
     count = sum(tensor.numel() for tensor in (*module.parameters(), *module.buffers()))
-    return copy.deepcopy(module) if count <= _SMALL else on_meta(module)
+    return copied(module) if count <= _SMALL else on_meta(module)
 
 
 def runs(module: nn.Module, inputs: Inputs) -> bool:
@@ -55,12 +58,19 @@ def _beside(module: nn.Module, inputs: Inputs) -> Inputs:
     return inputs if first is None else inputs.to(first.device)
 
 
-def observe(module: nn.Module, inputs: Inputs) -> Flow:
+def observe(module: nn.Module, inputs: Inputs, depth: int | str = 0, mode: str = "both") -> Flow:
     """
-    Record forward in both modes and at two batch sizes, and join what was seen.
+    Record forward in both modes and at several sizes, and join what was seen.
+
+    Args:
+        module: the target; it is neither changed nor run itself.
+        inputs: example inputs; other sizes are derived from them.
+        depth: how many levels of submodules are opened; "full" opens all down to torch.nn, "blocks" those that are
+            straight lines.
+        mode: "both", or "eval" to leave training out.
 
     Raises:
-        Refusal: SQ101 to SQ104, when the path rests on values, shapes or the mode.
+        Refusal: SQ101 to SQ106, when the path rests on values, shapes, the mode or chance.
         CannotAsk: SQ006, when the model itself raises on these inputs.
     """
     try:
@@ -68,39 +78,130 @@ def observe(module: nn.Module, inputs: Inputs) -> Flow:
     except Exception as error:
         text = f"the model cannot be copied, so it cannot be watched: {type(error).__name__}: {error}"
         raise CannotAsk(Diagnostic("SQ006", text.splitlines()[0])) from None
-    try:
-        return _observe(model, inputs)
-    except CannotAsk:
-        if not any(tensor.is_meta for tensor in model.parameters()) or any(
-            tensor.is_meta for tensor in module.parameters()
-        ):
-            raise
-        return _observe(module, inputs)  # forward makes tensors of its own, which the meta device cannot mix with
-
-
-def _observe(module: nn.Module, inputs: Inputs) -> Flow:
-    inputs = _beside(module, inputs)
-    other = inputs.with_batch(3 if inputs.batch != 3 else 5)
-    base = _attempt(module, inputs, False)
-    if isinstance(base, BaseException):
-        raise _fails(base, "in eval")
-    train = _attempt(module, inputs, True)
-    if isinstance(train, BaseException):  # a batch of one is too small for batch normalisation
-        train = _attempt(module, other, True)
-    if isinstance(train, BaseException):
-        raise _fails(train, "in train")
-    flow = _join(base, train, "mode")
-    if inputs.batch:
-        shaped = _attempt(module, other, False)
-        if isinstance(shaped, Flow):
-            flow = _join(flow, shaped, "shape")
+    openness = Openness(None if isinstance(depth, str) else depth)
+    flow = _settle(model, module, inputs, openness, mode)
+    while depth == "blocks" and (bent := bent_scopes(flow)):
+        for path in bent:
+            openness.paths[path] = "it is no straight line"
+        flow = _settle(model, module, inputs, openness, mode)
     return flow
 
 
-def _attempt(module: nn.Module, inputs: Inputs, training: bool) -> Flow | BaseException:
+def _settle(model: nn.Module, module: nn.Module, inputs: Inputs, openness: Openness, mode: str) -> Flow:
+    """Record until no opened submodule has to be kept whole any more."""
+    kept: dict[str, Kept] = {}
+    asked: list[Refusal] = []
+    while True:
+        try:
+            flow = _observe(model, inputs, openness, mode)
+            break
+        except KeepWhole as found:
+            _keep(model, openness, found.kept)
+            kept[found.kept.path] = found.kept
+        except Undecided as found:
+            if found.site is None or len(openness.answers) == _MOST_QUESTIONS:
+                raise
+            openness.answers[found.site] = False
+            asked.append(found)
+        except Refusal:
+            if asked:  # what the recordings differ in rests on the question
+                raise asked[0] from None
+            raise
+        except (CannotAsk, NeedsNumbers) as error:
+            # forward makes tensors of its own, which the meta device cannot mix with, or reads a constant's number
+            if not _on_meta(model) or _on_meta(module):
+                if isinstance(error, CannotAsk):
+                    raise
+                text = "forward reads the numbers of a constant tensor, and on the meta device there are none"
+                raise Refusal(Diagnostic("SQ104", text)) from None
+            model = module
+    _try_answers(model, inputs, openness, asked, mode)
+    reasons = {**{item.path: item for item in flow.kept}, **kept}
+    called = {step.target for step in flow.steps if step.kind == "module"}
+    return dataclasses.replace(flow, kept=tuple(item for path, item in reasons.items() if path in called))
+
+
+def _try_answers(model: nn.Module, inputs: Inputs, openness: Openness, asked: list[Refusal], mode: str) -> None:
+    """
+    Give every other combination of answers to forward's questions about values.
+
+    Raises:
+        Refusal: SQ101, when one of them leads to other calls.
+    """
+    sites = list(openness.answers)
+    modes = (False,) if mode == "eval" else (False, True)
+    inputs = _beside(model, inputs)
+    for training, *answers in itertools.product(modes if sites else (), *[(False, True)] * len(sites)):
+        if not any(answers):
+            said_no = _attempt(model, inputs, training, openness)
+            continue
+        told = dataclasses.replace(openness, answers=dict(zip(sites, answers, strict=True)))
+        try:
+            other = _attempt(model, inputs, training, told)
+            same = isinstance(said_no, Flow) and isinstance(other, Flow) and join(said_no, other, "shape") == said_no
+        except (SeqifyError, KeepWhole, NeedsNumbers):
+            same = False
+        if not same:
+            raise asked[answers.index(True)]
+
+
+def _on_meta(module: nn.Module) -> bool:
+    return any(tensor.is_meta for tensor in itertools.chain(module.parameters(), module.buffers()))
+
+
+def _keep(model: nn.Module, openness: Openness, kept: Kept) -> None:
+    """Keep a submodule whole; the second of its class takes all the others with it."""
+    kind = type(model.get_submodule(kept.path))
+    if any(type(model.get_submodule(path)) is kind for path in openness.paths):
+        openness.kinds[kind] = kept.reason
+    openness.paths[kept.path] = kept.reason
+
+
+def _observe(module: nn.Module, inputs: Inputs, openness: Openness, mode: str) -> Flow:
+    inputs = _beside(module, inputs)
+    other = inputs.with_batch(3 if inputs.batch != 3 else 5)
+    base = _attempt(module, inputs, False, openness)
+    if isinstance(base, BaseException):
+        raise _fails(base, "in eval")
+    flow = base
+    if mode != "eval":
+        train = _attempt(module, inputs, True, openness)
+        if isinstance(train, BaseException):  # a batch of one is too small for batch normalisation
+            train = _attempt(module, other, True, openness)
+        if isinstance(train, BaseException):
+            raise _fails(train, "in train")
+        flow = join(flow, train, "mode")
+    if inputs.batch:
+        shaped = _attempt(module, other, False, openness)
+        if isinstance(shaped, Flow):
+            flow = join(flow, shaped, "shape")
+    if (spread := inputs.with_extent()) is not None:
+        wider = _attempt(module, spread, False, openness)
+        if isinstance(wider, Flow):
+            flow = _compare_extent(flow, wider, inputs)
+    return flow
+
+
+def _compare_extent(flow: Flow, wider: Flow, inputs: Inputs) -> Flow:
+    """Sizes beyond the batch may rest on the example: the flow then says so."""
+    try:
+        found = join(flow, wider, "extent")
+        steps = [step for step, known in zip(found.steps, flow.steps, strict=True) if step.varies != known.varies]
+        site, agrees = (steps[0].site, False) if steps else (None, True)
+        # expressions that only this recording knew are worth having
+        flow = flow if steps else found
+    except (Refusal, KeepWhole) as error:
+        site, agrees = getattr(getattr(error, "kept", None), "site", None), False
+    if agrees:
+        return flow
+    sizes = " and ".join(str(tuple(item["shape"])) for item in inputs.describe())
+    return dataclasses.replace(flow, fixed=(*flow.fixed, Guard(f"the sizes {sizes}, the batch aside", True, site)))
+
+
+def _attempt(module: nn.Module, inputs: Inputs, training: bool, openness: Openness) -> Flow | Exception | SystemExit:
     try:
         with quiet():
-            return record(module, inputs.values, training)
+            return record(module, inputs.values, training, openness)
     except SeqifyError:
         raise
     except (Exception, SystemExit) as error:
@@ -113,62 +214,3 @@ def _fails(error: BaseException, mode: str) -> CannotAsk:
     notes = tuple(f"{frame.filename}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames)
     text = f"{type(error).__name__}: {error}".strip().splitlines()[0]
     return CannotAsk(Diagnostic("SQ006", f"the original model raises {mode}: {text}", place, notes=notes[-6:]))
-
-
-def _join(base: Flow, other: Flow, axis: str) -> Flow:
-    """The base recording, its steps marked where the other one's plain arguments differ."""
-    steps = []
-    for index, (left, right) in enumerate(zip(base.steps, other.steps, strict=False)):
-        if (left.kind, left.target, _places(left)) != (right.kind, right.target, _places(right)):
-            raise _differs(left, right, axis)
-        steps.append(_mark(left, right, axis))
-        assert left.index == index
-    if len(base.steps) != len(other.steps):
-        longer = max(base.steps, other.steps, key=len)
-        raise _differs(longer[len(steps)], None, axis)
-    if list(leaves(base.output)) != list(leaves(other.output)):
-        raise _differs(base.steps[-1] if base.steps else None, None, axis)
-    written = tuple(sorted({*base.written, *other.written}))
-    return dataclasses.replace(base, steps=tuple(steps), written=written)
-
-
-def _places(step: Step) -> list[Any]:
-    return list(step.values())
-
-
-def _mark(left: Step, right: Step, axis: str) -> Step:
-    if right.mutates and not left.mutates:  # dropout in place mutates in train alone
-        left = dataclasses.replace(left, mutates=True)
-    differing = [pair for pair in _constants(left, right) if pair[0] != pair[1] or type(pair[0]) is not type(pair[1])]
-    if not differing:
-        return left
-    if axis == "mode" and differing == [(False, True)]:
-        return dataclasses.replace(left, follows_training=True)
-    return dataclasses.replace(left, varies=axis)
-
-
-def _constants(left: Step, right: Step) -> list[tuple[Any, Any]]:
-    return list(zip(_plain((left.args, left.kwargs)), _plain((right.args, right.kwargs)), strict=False))
-
-
-def _plain(value: Any) -> list[Any]:
-    if isinstance(value, tuple | list):
-        return [len(value), *(leaf for item in value for leaf in _plain(item))]
-    if isinstance(value, dict):
-        return [leaf for item in value.values() for leaf in _plain(item)]
-    if isinstance(value, slice):
-        return _plain((value.start, value.stop, value.step))
-    return [value if not isinstance(value, float) or value == value else "nan"]
-
-
-def _differs(left: Step | None, right: Step | None, axis: str) -> Refusal:
-    what = "train and eval run different calls" if axis == "mode" else "another batch size runs different calls"
-    site = next((step.site for step in (left, right) if step is not None and step.site is not None), None)
-    notes = tuple(
-        f"{name} calls `{step.target}` at {step.site.location() if step.site else 'an unknown place'}"
-        for name, step in (("the one", left), ("the other", right))
-        if step is not None
-    )
-    return Refusal(
-        Diagnostic("SQ103" if axis == "mode" else "SQ102", what, site.location() if site else None, notes=notes)
-    )

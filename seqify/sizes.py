@@ -1,11 +1,17 @@
 """Sizes that remember where they were read."""
 
 # While forward is recorded, `x.size(0)` and `x.shape[0]` give a TracedInt: a plain number to `range`, indexing and
-# torch, and to the recorder the expression that made it. Arithmetic keeps the expression; a comparison gives a plain
-# bool and is reported as a guard, since whatever is decided on it holds for this size alone.
+# torch, and to the recorder the expression that made it. Arithmetic keeps the expression, through fractions too; what
+# leaves it is reported as a guard, since whatever rests on it holds for this size alone:
+#
+#   x.shape[2] // 2 + 1      TracedInt    SizeOp("add", (SizeOp("floordiv", (SizeOf(x, 2), 2)), 1))
+#   math.ceil(h / 16)        TracedInt    SizeOp("ceil", (SizeOp("truediv", (h, 16)),))
+#   h == 7, if h:, int(h)    plain        guard
+#   range(h), 0.5 * h        plain        no guard: Python asks a subclass of int nothing here; another size shows it
 
 from __future__ import annotations
 
+import math
 import operator
 import random
 from collections.abc import Callable
@@ -13,73 +19,150 @@ from typing import Any
 
 from seqify.flow import AttrRef, InputRef, Loose, Ref, SizeOf, SizeOp
 
-__all__ = ["TracedInt", "equal_at_random", "size_product"]
+__all__ = ["OPERATIONS", "TracedFloat", "TracedInt", "equal_at_random", "evaluate", "size_product"]
 
-GuardHook = Callable[[str, bool], None]
+GuardHook = Callable[[str, Any], None]
+
+# What a SizeOp may do, by its name.
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    **{
+        name: getattr(operator, name)
+        for name in ("add", "sub", "mul", "floordiv", "mod", "truediv", "pow", "neg", "abs")
+    },
+    "ceil": math.ceil,
+    "floor": math.floor,
+    "trunc": math.trunc,
+    "round": round,
+}
 
 
-class TracedInt(int):
-    """
-    An int with the size expression behind it.
-
-    `hook` is called with a condition's text and outcome when the number is compared.
-    """
+class _Traced:
+    """What traced ints and floats share: the expression, and whom to tell when it is left."""
 
     expression: SizeOf | SizeOp
     hook: GuardHook | None
 
+    def _tell(self, condition: str, value: Any) -> None:
+        if self.hook is not None:
+            self.hook(condition, value)
+
+
+class TracedInt(_Traced, int):
+    """
+    An int with the size expression behind it.
+
+    `hook` is called with a condition's text and outcome when the number is compared or made plain.
+    """
+
     def __new__(cls, value: int, expression: SizeOf | SizeOp, hook: GuardHook | None = None) -> TracedInt:
         made = super().__new__(cls, value)
-        made.expression = expression
-        made.hook = hook
+        made.expression, made.hook = expression, hook
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (int, (int(self),))
+        return (int, (int.__int__(self),))
 
     def __bool__(self) -> bool:
-        value = int(self) != 0
-        if self.hook is not None:
-            self.hook(f"{int(self)} != 0", value)
+        value = int.__bool__(self)
+        self._tell(f"{int.__repr__(self)} != 0", value)
         return value
 
     def __hash__(self) -> int:
         return int.__hash__(self)
 
-
-def _arithmetic(name: str) -> None:
-    plain = getattr(int, name)
-    reflected = name.startswith("__r") and name != "__rshift__"
-    op = "__" + name[3:] if reflected else name
-
-    def method(self: TracedInt, other: Any) -> Any:
-        value = plain(self, other)
-        if type(value) is not int:
-            return value
-        mine, theirs = self.expression, getattr(other, "expression", other)
-        operands = (theirs, mine) if reflected else (mine, theirs)
-        return TracedInt(value, SizeOp(op.strip("_"), operands), self.hook)
-
-    setattr(TracedInt, name, method)
-
-
-def _comparison(name: str, sign: str) -> None:
-    plain = getattr(int, name)
-
-    def method(self: TracedInt, other: Any) -> Any:
-        value = plain(self, other)
-        if self.hook is not None and isinstance(value, bool):
-            self.hook(f"{int(self)} {sign} {other}", value)
+    def __int__(self) -> int:
+        value = int.__int__(self)
+        self._tell(f"int({value})", value)
         return value
 
-    setattr(TracedInt, name, method)
+    def __float__(self) -> float:
+        value = int.__float__(self)
+        self._tell(f"float({int.__repr__(self)})", value)
+        return value
 
 
-for _name in ("add", "sub", "mul", "floordiv", "mod"):
-    _arithmetic(f"__{_name}__")
-    _arithmetic(f"__r{_name}__")
-for _name, _sign in (("eq", "=="), ("ne", "!="), ("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">=")):
-    _comparison(f"__{_name}__", _sign)
+class TracedFloat(_Traced, float):
+    """A float with the size expression behind it, as `h / 2`; `hook` as for TracedInt."""
+
+    def __new__(cls, value: float, expression: SizeOf | SizeOp, hook: GuardHook | None = None) -> TracedFloat:
+        made = super().__new__(cls, value)
+        made.expression, made.hook = expression, hook
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (float, (float.__float__(self),))
+
+    def __bool__(self) -> bool:
+        value = float.__bool__(self)
+        self._tell(f"{float.__repr__(self)} != 0", value)
+        return value
+
+    def __hash__(self) -> int:
+        return float.__hash__(self)
+
+    def __int__(self) -> int:
+        value = float.__int__(self)
+        self._tell(f"int({float.__repr__(self)})", value)
+        return value
+
+    def __float__(self) -> float:
+        value = float.__float__(self)
+        self._tell(f"float({value})", value)
+        return value
+
+
+def _wrap(value: Any, expression: SizeOp, hook: GuardHook | None) -> Any:
+    if type(value) is int:
+        return TracedInt(value, expression, hook)
+    return TracedFloat(value, expression, hook) if type(value) is float else value
+
+
+def _arithmetic(kind: type, base: type, name: str) -> None:
+    plain = getattr(base, name)
+    reflected = name.startswith("__r") and name not in ("__rshift__", "__round__")
+    op = name.strip("_").removeprefix("r") if reflected else name.strip("_")
+
+    def method(self: Any, *others: Any) -> Any:
+        value = plain(self, *others)
+        # an int leaves a float to the float's own reflected method, which knows the expression as well
+        if value is NotImplemented and others and isinstance(others[0], float) and base is int:
+            value = getattr(float, name)(int.__float__(self), others[0])
+        mine = self.expression
+        theirs = tuple(getattr(other, "expression", other) for other in others)
+        return _wrap(value, SizeOp(op, (*theirs, mine) if reflected else (mine, *theirs)), self.hook)
+
+    setattr(kind, name, method)
+
+
+def _comparison(kind: type, base: type, name: str, sign: str) -> None:
+    plain = getattr(base, name)
+
+    def method(self: Any, other: Any) -> Any:
+        value = plain(self, other)
+        if isinstance(value, bool):
+            self._tell(f"{self!s} {sign} {other}", value)
+        return value
+
+    setattr(kind, name, method)
+
+
+for _kind, _base in ((TracedInt, int), (TracedFloat, float)):
+    for _name in ("add", "sub", "mul", "floordiv", "mod", "truediv", "pow"):
+        _arithmetic(_kind, _base, f"__{_name}__")
+        _arithmetic(_kind, _base, f"__r{_name}__")
+    for _name in ("neg", "abs", "ceil", "floor", "trunc", "round"):
+        _arithmetic(_kind, _base, f"__{_name}__")
+    for _name, _sign in (("eq", "=="), ("ne", "!="), ("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">=")):
+        _comparison(_kind, _base, f"__{_name}__", _sign)
+
+
+def evaluate(expression: Any, size_of: Callable[[SizeOf], int]) -> Any:
+    """The number that a size expression comes to, given the sizes in it; anything else is returned as it is."""
+    if isinstance(expression, SizeOf):
+        return size_of(expression)
+    if isinstance(expression, SizeOp):
+        return OPERATIONS[expression.op](*(evaluate(operand, size_of) for operand in expression.operands))
+    return expression
 
 
 def size_product(value: Ref | InputRef | AttrRef | Loose, dims: range) -> SizeOp:
@@ -100,18 +183,12 @@ def equal_at_random(left: Any, right: Any, trials: int = 8) -> bool:
     generator = random.Random(0)
     for _ in range(trials):
         sizes: dict[SizeOf, int] = {}
-        if _evaluate(left, sizes, generator) != _evaluate(right, sizes, generator):
+
+        def size_of(size: SizeOf, sizes: dict[SizeOf, int] = sizes) -> int:
+            if size not in sizes:
+                sizes[size] = generator.randrange(1 << 20, 1 << 40)
+            return sizes[size]
+
+        if evaluate(left, size_of) != evaluate(right, size_of):
             return False
     return True
-
-
-def _evaluate(expression: Any, sizes: dict[SizeOf, int], generator: random.Random) -> int:
-    if isinstance(expression, SizeOf):
-        if expression not in sizes:
-            sizes[expression] = generator.randrange(1 << 20, 1 << 40)
-        return sizes[expression]
-    if isinstance(expression, SizeOp):
-        values = [_evaluate(operand, sizes, generator) for operand in expression.operands]
-        result: int = getattr(operator, expression.op)(*values)
-        return result
-    return int(expression)

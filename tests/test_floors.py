@@ -14,7 +14,22 @@ PACKAGE = Path(__file__).parent.parent / "seqify"
 
 FLOORS = {
     0: {"version", "errors", "diagnostics", "target", "config", "files"},  # words
-    1: {"source", "load", "inputs", "flow", "sizes", "trace", "observe", "classes"},  # reading
+    1: {
+        "source",
+        "load",
+        "inputs",
+        "flow",
+        "sizes",
+        "trace",
+        "recorder",
+        "looks",
+        "openness",
+        "join",
+        "graph",
+        "constructed",
+        "observe",
+        "classes",
+    },  # reading
     2: {"ops", "chains", "names", "order", "keymap", "plan"},  # thinking
     3: {"emit", "transplant", "diff", "trial", "checks"},  # writing, proving
     4: {"report", "findings", "api"},  # doing
@@ -28,6 +43,11 @@ UPWARD = {("report", "render")}
 PROVER = {"checks", "trial"}
 REWRITER = {
     "trace",
+    "recorder",
+    "looks",
+    "openness",
+    "join",
+    "graph",
     "observe",
     "flow",
     "chains",

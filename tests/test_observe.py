@@ -59,7 +59,7 @@ def test_an_argument_that_changes_with_the_mode_is_marked():
 def test_an_argument_that_changes_with_the_shape_is_marked():
     class Net(Layer):
         def forward(self, x):
-            return F.leaky_relu(self.fc(x), 1 / x.size(0))
+            return F.leaky_relu(self.fc(x), 1 / int(x.size(0)))
 
     assert [step.varies for step in look(Net(), X).steps] == [None, "shape"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import operator
 import pickle
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from seqify.flow import InputRef, SizeOf, SizeOp
-from seqify.sizes import TracedInt, equal_at_random, size_product
+from seqify.sizes import TracedFloat, TracedInt, equal_at_random, evaluate, size_product
 
 X = InputRef("x")
 N, C, H = (SizeOf(X, dim) for dim in range(3))
@@ -43,10 +44,50 @@ def test_arithmetic_keeps_the_expression(compute, value, expression):
     assert result.expression == expression
 
 
-@pytest.mark.parametrize("compute", [lambda n: n / 2, lambda n: n**2, lambda n: -n, abs, int, float, lambda n: n * 1.5])
-def test_other_arithmetic_gives_a_plain_number(compute):
-    assert type(compute(traced(8))) in (int, float)
-    assert compute(traced(8)) == compute(8)
+@pytest.mark.parametrize(
+    ("compute", "value", "expression"),
+    [
+        (lambda n: n / 2, 4.0, SizeOp("truediv", (N, 2))),
+        (lambda n: n * 1.5, 12.0, SizeOp("mul", (N, 1.5))),
+        (lambda n: n**2, 64, SizeOp("pow", (N, 2))),
+        (lambda n: 2**n, 256, SizeOp("pow", (2, N))),
+        (lambda n: n**0.5, 8**0.5, SizeOp("pow", (N, 0.5))),
+        (lambda n: -n, -8, SizeOp("neg", (N,))),
+        (abs, 8, SizeOp("abs", (N,))),
+        (lambda n: math.ceil(n / 3), 3, SizeOp("ceil", (SizeOp("truediv", (N, 3)),))),
+        (lambda n: math.floor(n / 3), 2, SizeOp("floor", (SizeOp("truediv", (N, 3)),))),
+        (lambda n: round(n / 3), 3, SizeOp("round", (SizeOp("truediv", (N, 3)),))),
+        (lambda n: round(n / 3, 1), 2.7, SizeOp("round", (SizeOp("truediv", (N, 3)), 1))),
+        (lambda n: math.prod([n, n]), 64, SizeOp("mul", (N, N))),
+    ],
+)
+def test_arithmetic_beyond_the_whole_numbers_keeps_it_too(compute, value, expression):
+    result = compute(traced(8))
+
+    assert type(result) in (TracedInt, TracedFloat)
+    assert result == value
+    # `math.prod` starts from a plain 1
+    assert result.expression in (expression, SizeOp("mul", (SizeOp("mul", (1, N)), N)))
+    assert evaluate(result.expression, lambda _: 8) == value
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [(int, "int(8)"), (float, "float(8)"), (math.sqrt, "float(8)"), (lambda n: int(n / 3), "int(2.6666666666666665)")],
+)
+def test_a_number_made_plain_is_reported(make, text):
+    seen: list[tuple[str, object]] = []
+    result = make(traced(8, lambda *item: seen.append(item)))
+
+    assert type(result) in (int, float)
+    assert [condition for condition, _ in seen] == [text]
+
+
+def test_complex_and_other_operands_are_left_to_python():
+    assert traced(8) * 1j == 8j
+    assert [0] * traced(2) == [0, 0]
+    with pytest.raises(TypeError):
+        traced(8) + "x"
 
 
 @pytest.mark.parametrize("sign", ["eq", "ne", "lt", "le", "gt", "ge"])

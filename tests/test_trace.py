@@ -279,7 +279,6 @@ def test_a_decision_on_values_is_refused(decide, word):
         (lambda x: x.tolist(), "tolist"),
         (lambda x: x.numpy(), "numpy"),
         (lambda x: x.data_ptr(), "data_ptr"),
-        (lambda x: torch.nonzero(x), "nonzero"),
     ],
 )
 def test_values_that_leave_torch_are_refused(leave, word):

@@ -1,0 +1,203 @@
+"""A recorded flow as a `torch.fx` graph, which runs with the module's own weights."""
+
+# Glossary
+#
+#   step of the flow                    node of the graph
+#   submodule kept whole                call_module layer1.0.conv1
+#   torch.nn.functional.relu            call_function relu
+#   torch.Tensor.view                   call_method view
+#   x.shape[0] * 4 among arguments      call_method size, call_function mul: sizes are computed again, for any input
+#   change of gradient mode, autocast   call_function _set_grad_enabled, _enter_autocast, ...
+#
+#   x ─► conv1 ─► relu ─► view(·, -1) ─► fc ─► output
+#                   └─ size(0) ─┘
+#
+# Nothing is ever eliminated: an unused node may change a tensor in place, draw random numbers or check something.
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import fx, nn
+from torch.amp.autocast_mode import _enter_autocast, _exit_autocast
+from torch.autograd.grad_mode import _enter_inference_mode, _exit_inference_mode
+
+from seqify.diagnostics import Diagnostic
+from seqify.errors import Refusal
+from seqify.flow import Ambient, AttrRef, Flow, InputRef, Loose, Ref, SizeOf, SizeOp, Step
+from seqify.sizes import OPERATIONS
+
+__all__ = ["make_graph"]
+
+
+def make_graph(flow: Flow, module: nn.Module) -> fx.GraphModule:
+    """
+    The graph of a flow over a module's weights.
+
+    Args:
+        flow: a recording of `module`, at any depth.
+        module: whose submodules, parameters and buffers the graph uses; they are shared with it, not copied.
+
+    Returns:
+        A GraphModule that takes the inputs of the flow by name; those that are no tensors are taken as they were.
+
+    Raises:
+        Refusal: SQ104, when a step takes a tensor that was made where nothing was seen.
+    """
+    return _Writer(flow, module).write()
+
+
+class _Writer:
+    """The graph as far as it is written."""
+
+    def __init__(self, flow: Flow, module: nn.Module) -> None:
+        self.flow = flow
+        self.module = module
+        self.kept: dict[str, Any] = {}  # objects that no graph can write down, by the attribute that holds them
+        self.graph = fx.Graph()
+        self.values: dict[Any, fx.Node] = {}
+        self.ambient = flow.ambient
+        self.anchor: fx.Node | None = None  # a tensor that is where the graph runs
+        self.entered: list[tuple[Callable[..., Any], fx.Node]] = []
+
+    def write(self) -> fx.GraphModule:
+        for name in self.flow.inputs:
+            self.values[InputRef(name)] = self.graph.placeholder(name)
+        tensors = [value.name for step in self.flow.steps for value in step.values() if isinstance(value, InputRef)]
+        self.anchor = self.values[InputRef(tensors[0])] if tensors else None
+        for step in self.flow.steps:
+            self.surround(step.ambient)
+            self.values[Ref(step.index)] = self.call(step)
+        self.surround(self.flow.ambient)
+        self.graph.output(self.argument(self.flow.output))
+        made = fx.GraphModule(_Holder(self.kept, self.module), self.graph, type(self.module).__name__)
+        made.train(self.module.training)
+        return made
+
+    def call(self, step: Step) -> fx.Node:
+        args = tuple(self.argument(item) for item in step.args)
+        kwargs = {name: self.argument(item) for name, item in step.kwargs.items()}
+        if step.kind == "module":
+            path = step.target
+            if path.startswith("?"):
+                if not path[1:]:
+                    raise Refusal(_unseen(step, "a module that forward makes"))
+                path = self.constant(eval(path[1:], {"self": self.module}))
+            return self.graph.call_module(path, args, kwargs)
+        name = step.target.rpartition(".")[2]
+        if getattr(step.function, "__name__", "") == "__get__":
+            return self.graph.call_function(getattr, (args[0], name))
+        if name in ("__getitem__", "__setitem__"):
+            return self.graph.call_function(getattr(operator, name.strip("_")), args)
+        if step.target.startswith("torch.Tensor.") and args and hasattr(torch.Tensor, name):
+            return self.graph.call_method(name, args, kwargs)
+        assert step.function is not None
+        if step.target.startswith("torch.") and getattr(step.function, "__module__", None) != "seqify.trace":
+            return self.graph.call_function(step.function, args, kwargs)
+        return self.graph.call_function(operator.call, (self.held(step.function), *args), kwargs)
+
+    def held(self, value: Any) -> fx.Node:
+        """An object that no graph can write down, held by the module instead."""
+        return self.graph.get_attr(self.constant(value))
+
+    def constant(self, value: Any) -> str:
+        name = f"_held_{len(self.kept)}"
+        self.kept[name] = value
+        return name
+
+    def argument(self, value: Any) -> Any:
+        if isinstance(value, Ref | InputRef):
+            return self.part(value)
+        if isinstance(value, AttrRef):
+            return self.attribute(value.path)
+        if isinstance(value, Loose):
+            if not value.description:
+                raise Refusal(Diagnostic("SQ104", "forward takes a tensor that was made where nothing is seen"))
+            return self.held(eval(value.description, {"self": self.module}))
+        if isinstance(value, SizeOf | SizeOp):
+            return self.size(value)
+        if isinstance(value, slice):
+            return slice(*(self.argument(item) for item in (value.start, value.stop, value.step)))
+        if isinstance(value, tuple | list):
+            items = [self.argument(item) for item in value]
+            if hasattr(value, "_fields"):
+                return type(value)(*items)
+            return tuple(items) if isinstance(value, tuple) else items
+        if isinstance(value, Mapping):
+            return {key: self.argument(item) for key, item in value.items()}
+        if isinstance(value, torch.device) and value == self.flow.device and self.anchor is not None:
+            return self.graph.call_function(getattr, (self.anchor, "device"))
+        if value is None or isinstance(value, _WRITABLE) or value is Ellipsis:
+            return value
+        return self.held(value)
+
+    def part(self, value: Ref | InputRef) -> fx.Node:
+        if value not in self.values:
+            whole = type(value)(value.step) if isinstance(value, Ref) else InputRef(value.name)
+            node = self.values[whole]
+            for key in value.item:
+                node = self.graph.call_function(operator.getitem if isinstance(key, int) else _item, (node, key))
+            self.values[value] = node
+        return self.values[value]
+
+    def attribute(self, path: str) -> fx.Node:
+        # read each time: a buffer may have been replaced in between
+        return self.graph.get_attr(path)
+
+    def size(self, value: Any) -> Any:
+        if isinstance(value, SizeOf):
+            return self.graph.call_method("size", (self.argument(value.value), value.dim))
+        if isinstance(value, SizeOp):
+            operands = tuple(self.size(item) for item in value.operands)
+            return self.graph.call_function(OPERATIONS[value.op], operands)
+        return value
+
+    def surround(self, ambient: Ambient) -> None:
+        """Enter what the next step runs under, from what the one before did."""
+        now, base = self.ambient, self.flow.ambient
+        if (now.inference, now.autocast) != (ambient.inference, ambient.autocast):
+            while self.entered:
+                leave, node = self.entered.pop()
+                self.graph.call_function(leave, (node,))
+            if ambient.inference != base.inference:
+                node = self.graph.call_function(_enter_inference_mode, (ambient.inference,))
+                self.entered.append((_exit_inference_mode, node))
+            if ambient.autocast != base.autocast:
+                for kind in ("cpu", "cuda"):
+                    wanted, given = dict(ambient.autocast).get(kind), dict(base.autocast).get(kind)
+                    if wanted != given:
+                        node = self.graph.call_function(_enter_autocast, (kind, wanted, wanted is not None, True))
+                        self.entered.append((_exit_autocast, node))
+        changed = (now.inference, now.grad) != (ambient.inference, ambient.grad)
+        if changed and not ambient.inference:
+            self.graph.call_function(torch._C._set_grad_enabled, (ambient.grad,))
+        self.ambient = ambient
+
+
+_WRITABLE = (bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.memory_format, torch.layout)
+
+
+class _Holder(nn.Module):
+    """The module's own parts, and what the graph holds besides, under the paths that its nodes name."""
+
+    def __init__(self, kept: Mapping[str, Any], module: nn.Module) -> None:
+        super().__init__()
+        for name, value in module._modules.items():
+            self.add_module(name, value)
+        for name, parameter in module._parameters.items():
+            self.register_parameter(name, parameter)
+        for name, buffer in module._buffers.items():
+            self.register_buffer(name, buffer, persistent=name not in module._non_persistent_buffers_set)
+        for name, value in kept.items():
+            setattr(self, name, value)
+
+
+def _item(value: Any, key: str) -> Any:
+    return value[key] if isinstance(value, Mapping) else getattr(value, key)
+
+
+def _unseen(step: Step, what: str) -> Diagnostic:
+    return Diagnostic("SQ104", f"{what} cannot be written into a graph", step.site.location() if step.site else None)

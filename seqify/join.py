@@ -1,0 +1,183 @@
+"""Two recordings of one forward, and what they agree on."""
+
+# A base and another recording, step by step:
+#
+#     conv1(x)                        conv1(x)                        the same
+#     dropout(_, training=False)      dropout(_, training=True)       follows_training
+#     view(_, 8, -1)                  view(_, x.size(0), -1)          the size, since it gives 8 at the base's sizes
+#     view(_, 8, -1)                  view(_, 3, -1)                  varies: what rests on it is not converted
+#     relu(_)                         gelu(_)                         the difference is the diagnosis
+#
+# Inside an opened submodule the last two keep it whole.
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+from seqify.diagnostics import Diagnostic
+from seqify.errors import Refusal
+from seqify.flow import Flow, Kept, Ref, SizeOf, SizeOp, Step, leaves
+from seqify.recorder import KeepWhole
+from seqify.sizes import evaluate
+
+__all__ = ["bent_scopes", "join"]
+
+_WHAT = {
+    "mode": "train and eval run different calls",
+    "shape": "another batch size runs different calls",
+    "extent": "another size runs different calls",
+}
+
+
+def join(base: Flow, other: Flow, axis: str) -> Flow:
+    """
+    The base recording, its steps marked where the other one's plain arguments differ.
+
+    Args:
+        base: the recording to keep.
+        other: one of the same module in the other mode, or at another size.
+        axis: in what they differ: "mode", "shape" (the batch size) or "extent" (any other size).
+
+    Raises:
+        Refusal: SQ103 or SQ102, when the target's own calls differ.
+        KeepWhole: when an opened submodule's do.
+    """
+    steps = []
+    for left, right in zip(base.steps, other.steps, strict=False):
+        if (left.kind, left.target, left.scope) != (right.kind, right.target, right.scope):
+            raise _differs(left, right, base, other, axis)
+        if list(left.values()) != list(right.values()):
+            raise _differs(left, right, base, other, axis)
+        step = _mark(left, right, base, other, axis)
+        if step.scope and step.varies not in (None, left.varies) and axis != "extent":
+            raise KeepWhole(Kept(step.scope, f"an argument changes with the {axis}", step.site))
+        steps.append(step)
+    if len(base.steps) != len(other.steps):
+        longer = max(base.steps, other.steps, key=len)
+        raise _differs(longer[len(steps)], None, base, other, axis)
+    if list(leaves(base.output)) != list(leaves(other.output)):
+        raise _differs(base.steps[-1] if base.steps else None, None, base, other, axis)
+    written = tuple(sorted({*base.written, *other.written}))
+    return dataclasses.replace(base, steps=tuple(steps), written=written)
+
+
+def _mark(left: Step, right: Step, base: Flow, other: Flow, axis: str) -> Step:
+    merger = _Merger(base, other)
+    args, kwargs = merger.merge(left.args, right.args), merger.merge(left.kwargs, right.kwargs)
+    if merger.adopted:
+        left = dataclasses.replace(left, args=args, kwargs=kwargs)
+    if right.mutates and not left.mutates:  # dropout in place mutates in train alone
+        left = dataclasses.replace(left, mutates=True)
+    if not merger.differing:
+        return left
+    if axis == "mode" and merger.differing == [(False, True)]:
+        return dataclasses.replace(left, follows_training=True)
+    return dataclasses.replace(left, varies=axis)
+
+
+class _Merger:
+    """The arguments of a step, seen twice: what is the same, and what one of the two knew better."""
+
+    def __init__(self, base: Flow, other: Flow) -> None:
+        self.base, self.other = base, other
+        self.adopted = False
+        self.differing: list[tuple[Any, Any]] = []
+
+    def merge(self, left: Any, right: Any) -> Any:
+        if isinstance(left, tuple | list) and isinstance(right, tuple | list) and len(left) == len(right):
+            items = [self.merge(*pair) for pair in zip(left, right, strict=True)]
+            if hasattr(left, "_fields"):
+                return type(left)(*items)
+            return tuple(items) if isinstance(left, tuple) else items
+        if isinstance(left, Mapping) and isinstance(right, Mapping) and left.keys() == right.keys():
+            return {key: self.merge(left[key], right[key]) for key in left}
+        if isinstance(left, slice) and isinstance(right, slice):
+            return slice(*map(self.merge, (left.start, left.stop, left.step), (right.start, right.stop, right.step)))
+        if isinstance(left, SizeOf | SizeOp):
+            if _number(left, self.other) == _number(right, self.other):
+                return left
+        elif isinstance(right, SizeOf | SizeOp):
+            if _number(right, self.base) == left:
+                self.adopted = True
+                return right
+        elif type(left) is type(right) and _same(left, right):
+            return left
+        self.differing.append((left, right))
+        return left
+
+
+def _number(value: Any, flow: Flow) -> Any:
+    """What a size comes to in a recording; itself when it is not a size."""
+    try:
+        return evaluate(value, flow.sizes.__getitem__)
+    except (KeyError, ZeroDivisionError):
+        return value
+
+
+def _same(left: Any, right: Any) -> bool:
+    if left is right:
+        return True
+    if isinstance(left, float) and left != left:
+        return bool(right != right)
+    compare: Any = type(left).__eq__
+    if compare is object.__eq__:
+        return True  # two copies of the model hold two copies of such an object
+    try:
+        return bool(left == right)
+    except (RuntimeError, ValueError, TypeError):  # an array, which is not one answer
+        return False
+
+
+def _around(step: Step | None, flow: Flow) -> list[str]:
+    """The opened submodules around a step, outermost first."""
+    scope = step.scope if step is not None else ""
+    return sorted((path for path in flow.opened if f"{scope}.".startswith(f"{path}.")), key=len)
+
+
+def _odd_one(left: Step | None, right: Step | None, base: Flow, other: Flow) -> str:
+    """
+    The submodule to keep whole where two recordings part: the outermost one that only one of them stands in, else the
+    innermost one that both stand in.
+    """
+    mine, theirs = _around(left, base), _around(right, other)
+    alone = [path for path in theirs if path not in mine] or [path for path in mine if path not in theirs]
+    return alone[0] if alone else mine[-1] if mine else ""
+
+
+def _differs(left: Step | None, right: Step | None, base: Flow, other: Flow, axis: str) -> Refusal | KeepWhole:
+    site = next((step.site for step in (left, right) if step is not None and step.site is not None), None)
+    scope = _odd_one(left, right, base, other)
+    if scope:
+        return KeepWhole(Kept(scope, _WHAT[axis], site))
+    notes = tuple(
+        f"{name} calls `{step.target}` at {step.site.location() if step.site else 'an unknown place'}"
+        for name, step in (("the one", left), ("the other", right))
+        if step is not None
+    )
+    place = site.location() if site else None
+    return Refusal(Diagnostic("SQ103" if axis == "mode" else "SQ102", _WHAT[axis], place, notes=notes))
+
+
+def bent_scopes(flow: Flow) -> list[str]:
+    """
+    The outermost opened submodules that are no straight line.
+
+    In a straight line each call takes the value of the one before and nothing else, and the last one's value is what
+    the submodule gives. A submodule inside one counts as one call.
+    """
+    users = flow.users()
+    bent: list[str] = []
+    for path in flow.opened:
+        if any(path.startswith(f"{known}.") for known in bent):
+            continue
+        inside = [step for step in flow.steps if step.scope == path or step.scope.startswith(f"{path}.")]
+        line = all(
+            list(step.values()) == [Ref(before.index)] and users[before.index] == [step.index]
+            for before, step in itertools.pairwise(inside)
+        )
+        if not line or (inside and (len(list(inside[0].values())) != 1 or inside[-1].shape is None)):
+            bent.append(path)
+    return bent
