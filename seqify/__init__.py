@@ -8,13 +8,20 @@ from seqify.errors import CannotAsk, Refusal, SeqifyError
 from seqify.version import __version__
 
 if TYPE_CHECKING:
-    from seqify.api import convert
+    from seqify.api import convert, trace
+    from seqify.constructed import recording
     from seqify.keymap import KeyMap
     from seqify.report import Report
 
-__all__ = ["CannotAsk", "KeyMap", "Refusal", "Report", "SeqifyError", "__version__", "convert"]
+__all__ = ["CannotAsk", "KeyMap", "Refusal", "Report", "SeqifyError", "__version__", "convert", "recording", "trace"]
 
-_HOMES = {"KeyMap": "seqify.keymap", "Report": "seqify.report", "convert": "seqify.api"}
+_HOMES = {
+    "KeyMap": "seqify.keymap",
+    "Report": "seqify.report",
+    "convert": "seqify.api",
+    "recording": "seqify.constructed",
+    "trace": "seqify.api",
+}
 
 
 def __getattr__(name: str) -> Any:

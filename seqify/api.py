@@ -4,46 +4,37 @@
 
 from __future__ import annotations
 
-import ast
-import atexit
 import dataclasses
 import functools
-import inspect
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 
-from seqify.chains import find_chains
 from seqify.checks import Check, Verdict, check, same_seed
-from seqify.classes import ClassSource, find_class
+from seqify.classfile import shown
 from seqify.config import read_config
-from seqify.diagnostics import Diagnostic, Location
+from seqify.constructed import Constructions
+from seqify.conversion import Conversion, Wish, anew, edit
+from seqify.diagnostics import Diagnostic
 from seqify.diff import unified_diff
-from seqify.emit import Rewrite, emit
 from seqify.emit.imports import absolute_imports
 from seqify.errors import CannotAsk, Refusal
-from seqify.findings import chain_report, find_diagnostics, specialised
+from seqify.findings import chain_report, find_diagnostics, specialised, without_places
+from seqify.flow import Flow
+from seqify.graph import make_graph
 from seqify.inputs import Inputs, find_inputs, from_values, parse_inputs
 from seqify.keymap import KeyMap, make_keymap
-from seqify.load import Model, build_in, load_file, load_live, load_over, load_target
+from seqify.load import Model, build_in, load_live, load_target
 from seqify.observe import observe, runs, stand_in
-from seqify.ops import Words
-from seqify.plan import Plan, Subject, is_constant, make_plan
 from seqify.report import CheckReport, Report
-from seqify.source import SourceFile, read_source
 from seqify.target import parse_target
-from seqify.trace import forward_code
-from seqify.transplant import transplant
 from seqify.version import versions
+from seqify.workshop import package_of
 
-__all__ = ["convert"]
+__all__ = ["convert", "trace"]
 
 Progress = Callable[[str], None]
 
@@ -53,6 +44,10 @@ def convert(
     inputs: Any = None,
     *,
     layout: str = "auto",
+    depth: int | str = 0,
+    mode: str = "both",
+    source: str = "auto",
+    made: Constructions | None = None,
     min_length: int | None = None,
     names: Mapping[str, str] | None = None,
     devices: Sequence[str] = ("auto",),
@@ -68,6 +63,13 @@ def convert(
         inputs: example inputs: a tensor, a tuple, a dict by name, or texts such as `"8,1,28,28"`; found by probing
             when None.
         layout: "auto", "flat", "grouped" or "function".
+        depth: how far submodules are opened: a number of levels, "blocks" for those that are straight lines
+            themselves, or "full" for all down to torch.nn. From 1 on, a new class is written.
+        mode: "both", or "eval" to convert what forward does in eval alone, into a new class.
+        source: "edit" to edit the class where it is written, "new" to write a new one, "auto" to do what can be done,
+            an edit first.
+        made: how a live module was built, from `with seqify.recording() as made:`; a new class needs it for layers that
+            are not torch.nn's.
         min_length: groups of fewer layers are left alone; 2 by default.
         names: for a group's chosen name, the name to give it instead.
         devices: where to compare; "auto" is the CPU, and CUDA where there is one.
@@ -91,27 +93,27 @@ def convert(
     progress("loading")
     model = load_target(target) if isinstance(target, str) else load_live(target)
     places = _devices(devices)
-    if type(model.instance).forward is nn.Sequential.forward and "forward" not in vars(model.instance):
+    opens = depth != 0 or mode != "both"
+    if not opens and type(model.instance).forward is nn.Sequential.forward and "forward" not in vars(model.instance):
         return _unchanged(model, Diagnostic("SQ209", f"`{model.kind.__name__}` is an `nn.Sequential` already"), ())
-    cls = _class_source(model)
-    config = read_config(os.path.dirname(cls.source.path) or ".")
+    config = read_config(os.path.dirname(model.filename or "") or ".")
     example = _inputs(model, inputs, progress)
-    progress("reading forward")
-    flow = observe(model.instance, example)
-    subject = Subject(model.instance, cls, flow, find_chains(flow, cls, Words(cls, _plain(model, cls)), model.instance))
-    plan = make_plan(subject, layout, min_length or config.min_length or 2, names)
-    if isinstance(plan, Diagnostic):
-        return _unchanged(model, plan, example.describe(), len(flow.steps))
-    progress("rewriting")
-    rewrite = emit(plan, cls)
-    converted = _load_text(rewrite, model)
-    new = _build(model, plan, rewrite, converted, cls)
-    keymap = make_keymap(model.instance, new, plan.renames)
+    wish = Wish(layout, min_length or config.min_length or 2, names or {}, depth, mode)
+    way = source if not opens else "new"
+    outcome = _convert(model, example, wish, way, made, progress)
+    if isinstance(outcome[0], Diagnostic):
+        return _unchanged(model, outcome[0], example.describe(), len(outcome[1].steps))
+    conversion, notes = outcome
+    cls, plan, flow = conversion.cls, conversion.plan, conversion.flow
+    keymap = make_keymap(model.instance, conversion.new, conversion.renames)
     verdict = Verdict()
     if verify:
-        verdict = _verify(model, plan, new, converted, example, keymap, places, dtypes, progress)
+        verdict = _verify(model, conversion, example, keymap, places, dtypes, mode, progress)
     status = "converted" if not verify else "tested" if verdict.ok else "different"
-    return Report(
+    told = find_diagnostics(model.instance, conversion.subject, plan, keymap, verdict, places, devices)
+    rewrite, path = conversion.rewrite, None if conversion.file else cls.source.path
+    elsewhere = absolute_imports(dataclasses.replace(cls.source, text=rewrite.text), package_of(model))
+    report = Report(
         command="convert",
         target=model.name,
         status=status,
@@ -123,23 +125,106 @@ def convert(
         chains=tuple(chain_report(group.name, group.rows, cls) for group in plan.groups),
         keymap=keymap,
         checks=tuple(CheckReport(**vars(item)) for item in verdict.checks),
-        specialised=specialised(flow, cls),
-        diagnostics=find_diagnostics(model.instance, subject, plan, keymap, verdict, places, devices),
-        path=cls.source.path,
-        original=cls.source.text,
+        specialised=specialised(flow),
+        diagnostics=(*notes, *told),
+        path=path,
+        original=cls.source.text if path else "",
         source=rewrite.text,
-        elsewhere=absolute_imports(dataclasses.replace(cls.source, text=rewrite.text), _package(model)),
+        elsewhere=elsewhere if path else rewrite.text,
         encoding=cls.source.encoding,
-        diff=unified_diff(cls.source.text, rewrite.text, _shown(cls.source.path)),
-        build=_build_expression(model, plan),
-        make=functools.partial(transplant, model.instance, plan, cls, converted),
+        diff=_diff(conversion, path),
+        build=conversion.build,
+        make=conversion.make,
     )
+    return report if path else without_places(report, conversion.file or "")
 
 
-def _shown(path: str) -> str:
-    """A path as a diff names it: from the working folder where it lies below."""
-    relative = os.path.relpath(path)
-    return path.lstrip("/") if relative.startswith("..") else relative
+# What an edit cannot express, and a new class can.
+_UNEDITABLE = ("SQ401", "SQ402", "SQ403", "SQ404", "SQ409")
+
+
+def _convert(
+    model: Model, example: Inputs, wish: Wish, way: str, made: Constructions | None, progress: Progress
+) -> tuple[Conversion, tuple[Diagnostic, ...]] | tuple[Diagnostic, Flow]:
+    """By an edit if that is possible and wanted, else by a new class."""
+    refused: Refusal | None = None
+    nothing: tuple[Diagnostic, Flow] | None = None
+    if way != "new":
+        try:
+            outcome = edit(model, example, wish, progress)
+            if isinstance(outcome, Conversion):
+                return outcome, ()
+            nothing = outcome
+            if way == "edit" or outcome[0].code not in _UNEDITABLE:
+                return outcome
+        except Refusal as error:
+            if way == "edit" or error.diagnostic.code not in _UNEDITABLE:
+                raise
+            refused = error
+    try:
+        outcome = anew(model, example, wish, made, progress)
+    except Refusal as error:
+        if nothing is not None:
+            return nothing
+        if refused is None:
+            raise
+        note = f"a new class cannot be written either: {error.diagnostic.message}"
+        raise Refusal(dataclasses.replace(refused.diagnostic, notes=(*refused.diagnostic.notes, note))) from None
+    if not isinstance(outcome, Conversion):
+        if refused is not None:
+            raise refused
+        return nothing or outcome
+    why = refused.diagnostic if refused is not None else nothing[0] if nothing is not None else None
+    notes = (
+        [Diagnostic("SQ411", f"a new class is written, since the old one is not edited: {why.message}")] if why else []
+    )
+    kept = {item.reason: item for item in outcome.flow.kept}
+    for item in kept.values():
+        site = item.site.location() if item.site is not None else None
+        notes.append(Diagnostic("SQ412", f"`{item.path}` is kept whole: {item.reason}", site))
+    return outcome, tuple(notes)
+
+
+def _diff(conversion: Conversion, path: str | None) -> str:
+    if path is not None:
+        return unified_diff(conversion.cls.source.text, conversion.rewrite.text, shown(path))
+    name = os.path.basename(conversion.file or "model.py")
+    text = unified_diff("", conversion.rewrite.text, name)
+    return text.replace(f"--- a/{name}", "--- /dev/null", 1)
+
+
+def trace(
+    target: str | nn.Module, inputs: Any = None, *, depth: int | str = "full", mode: str = "both"
+) -> fx.GraphModule:
+    """
+    What a module's forward does, as a `torch.fx` graph that runs with the module's own weights.
+
+    forward really runs, so everything that Python can say in it is understood. Sizes stay symbolic; where a decision on
+    a size was taken, the graph checks that it would be the same and raises otherwise.
+
+    Args:
+        target: as for `convert`.
+        inputs: as for `convert`.
+        depth: how far submodules are opened, "full" is down to torch.nn; those that cannot be are kept whole.
+        mode: "both" requires the same calls in eval and train; "eval" reads eval alone.
+
+    Returns:
+        A GraphModule that takes the inputs by their names; `meta["flow"]` is the recording, with `kept` and `guards`.
+
+    Raises:
+        Refusal: forward decides on values, or does other things in train or at another batch size.
+        CannotAsk: the target or the inputs do not allow the question.
+
+    Example:
+        >>> graph = seqify.trace("samples/lenet.py:LeNet")
+        >>> [node.target for node in graph.graph.nodes][:2]
+        ['x', 'conv1']
+    """
+    model = load_target(target) if isinstance(target, str) else load_live(target)
+    flow = observe(model.instance, _inputs(model, inputs, lambda _: None), depth, mode)
+    graph = make_graph(flow, model.instance)
+    graph.meta["flow"] = flow
+    return graph
 
 
 def _devices(asked: Sequence[str]) -> list[str]:
@@ -164,55 +249,6 @@ def _devices(asked: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _class_source(model: Model) -> ClassSource:
-    """
-    The source of the class, and a look at whether it is the one that its instances run.
-
-    Raises:
-        Refusal: SQ401 or SQ404.
-    """
-    kind = model.kind
-    here = f"`{kind.__qualname__}`"
-    if "forward" in vars(model.instance):
-        raise Refusal(Diagnostic("SQ404", f"the instance has a `forward` of its own, which {here} does not show"))
-    if kind.__call__ is not nn.Module.__call__:
-        raise Refusal(Diagnostic("SQ404", f"{here} has a `__call__` of its own"))
-    if "forward" not in vars(kind):
-        owner = next((base for base in kind.__mro__ if "forward" in vars(base)), kind)
-        raise Refusal(
-            Diagnostic(
-                "SQ404",
-                f"{here} inherits its forward from `{owner.__qualname__}`",
-                help=f"convert `{owner.__qualname__}`",
-            )
-        )
-    if model.filename is None or kind.__module__.split(".")[0] == "torch":
-        raise Refusal(Diagnostic("SQ401", f"{here} has no source file of the user's"))
-    if model.expression is not None and model.module is not None:
-        home = os.path.realpath(getattr(model.module, "__file__", None) or "")
-        if home != os.path.realpath(model.filename):
-            raise Refusal(
-                Diagnostic(
-                    "SQ404",
-                    f"{here} is defined in another file than the target names",
-                    Location(model.filename, 1),
-                    help=f"name it there: `{_shown(model.filename)}:{kind.__qualname__}`",
-                )
-            )
-    if model.expression is None and "<locals>" in kind.__qualname__:
-        raise Refusal(
-            Diagnostic("SQ402", f"{here} is defined inside a function, where its new version cannot be reached")
-        )
-    source = read_source(model.filename)
-    code = forward_code(model.instance)
-    # what forward sees, which is not the module's own namespace for a class that `exec` has made
-    names = getattr(inspect.unwrap(kind.forward), "__globals__", {})
-    cls = find_class(source, kind.__qualname__, dict(names), code.co_firstlineno if code else None)
-    if cls is None or cls.forward is None:
-        raise Refusal(Diagnostic("SQ401", f"{here} is not written as a class in `{_shown(model.filename)}`"))
-    return cls
-
-
 def _inputs(model: Model, given: Any, progress: Progress) -> Inputs:
     """Inputs as given, else the project's, else the file's own `seqify_inputs()`, else found by probing."""
     module = model.instance
@@ -235,112 +271,32 @@ def _inputs(model: Model, given: Any, progress: Progress) -> Inputs:
     return find_inputs(module, lambda candidate: runs(probe, candidate))
 
 
-def _plain(model: Model, cls: ClassSource) -> dict[str, Any]:
-    """Attributes that hold a constant and are assigned once, at the top of `__init__` or in the class body."""
-    found: dict[str, Any] = {}
-    if any(isinstance(node, ast.Name) and node.id in ("setattr", "vars") for node in ast.walk(cls.node)):
-        return found
-    if any(isinstance(node, ast.Attribute) and node.attr == "__dict__" for node in ast.walk(cls.node)):
-        return found
-    for name, value in vars(model.instance).items():
-        stored = cls.storing(name)
-        steady = name not in cls.assigned_elsewhere and name not in cls.assigned_from_outside
-        if is_constant(value) and len(stored) == 1 and stored[0].attribute == name and steady:
-            found[name] = value
-    for name in cls.class_names - set(cls.methods) - cls.assigned_elsewhere - cls.assigned_from_outside:
-        value = vars(model.kind).get(name)
-        if value is not None and is_constant(value) and not cls.storing(name):
-            found[name] = value
-    return found
-
-
-@functools.cache
-def _workshop() -> Path:
-    """A folder for converted texts; TorchScript and tracebacks read them for as long as Python runs."""
-    folder = tempfile.mkdtemp(prefix="seqify-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
-
-
-def _load_text(rewrite: Rewrite, model: Model) -> ModuleType:
-    """The new text, written to a file of its own and imported as the user's file would be."""
-    old = model.module
-    folder = Path(tempfile.mkdtemp(dir=_workshop()))
-    file = folder / f"{Path(rewrite.source.path).stem or 'module'}.py"
-    file.write_bytes(rewrite.text.encode(rewrite.source.encoding))
-    package = _package(model)
-    stem = f"{file.stem}_converted_{folder.name[-4:]}"
-    name = f"{package}.{stem}" if package else stem
-    try:
-        if model.expression is None and old is not None:
-            # a live instance may come from a script or a notebook, which must not run again
-            return load_over(old, rewrite.source.text, file, name)
-        try:
-            return load_file(file, name, getattr(old, "__file__", None))
-        except CannotAsk:
-            if old is None:
-                raise
-            return load_over(old, rewrite.source.text, file, name)
-    except CannotAsk as error:
-        raise Refusal(
-            Diagnostic("SQ901", f"the converted file cannot be imported: {error.diagnostic.message}")
-        ) from None
-
-
-def _package(model: Model) -> str:
-    """The package that a file's relative imports start from; empty for a file outside of any."""
-    return getattr(model.module, "__package__", None) or ""
-
-
-def _build_expression(model: Model, plan: Plan) -> str | None:
-    if model.expression is None:
-        return None
-    if plan.layout != "function":
-        return model.expression
-    name = model.kind.__name__
-    return (
-        plan.function + model.expression.removeprefix(name)
-        if model.expression.startswith(f"{name}(")
-        else model.expression
-    )
-
-
-def _build(model: Model, plan: Plan, rewrite: Rewrite, converted: ModuleType, cls: ClassSource) -> nn.Module:
-    expression = _build_expression(model, plan)
-    if expression is None:
-        return transplant(model.instance, plan, cls, converted)
-    try:
-        new = build_in(converted, expression)
-    except CannotAsk as error:
-        raise Refusal(Diagnostic("SQ901", f"the converted class cannot be built: {error.diagnostic.message}")) from None
-    return new.train(model.instance.training)
-
-
 def _verify(
     model: Model,
-    plan: Plan,
-    new: nn.Module,
-    converted: ModuleType,
+    conversion: Conversion,
     example: Inputs,
     keymap: KeyMap,
     places: Sequence[str],
     dtypes: Sequence[torch.dtype],
+    mode: str,
     progress: Progress,
 ) -> Verdict:
     batches = dict.fromkeys([example.batch, 3 if example.batch != 3 else 5] if example.batch else [0])
     trials = [(example.with_batch(batch) if example.batch else example).values for batch in batches]
     checks: list[Check] = []
+    modes = ("eval",) if mode == "eval" else ("eval", "train")
+    old, new = model.instance, conversion.new
     for device in places:
-        checks += check(model.instance, new, trials, keymap.tensors, device, dtypes, progress).checks
-    expression = _build_expression(model, plan)
+        checks += check(old, new, trials, keymap.tensors, device, dtypes, progress, modes).checks
+    expression = conversion.build
     if model.build is not None and expression is not None:
         progress("building both from the same seeds")
-        checks.append(same_seed(model.build, lambda seed: build_in(converted, expression, seed), keymap.tensors))
+        rebuilt = functools.partial(build_in, conversion.converted, expression)
+        checks.append(same_seed(model.build, rebuilt, keymap.tensors))
     return Verdict(tuple(dict.fromkeys(checks)))
 
 
 def _unchanged(model: Model, reason: Diagnostic, inputs: tuple[Mapping[str, Any], ...], calls: int = 0) -> Report:
-    source: SourceFile | None = None
     return Report(
         command="convert",
         target=model.name,
@@ -351,5 +307,4 @@ def _unchanged(model: Model, reason: Diagnostic, inputs: tuple[Mapping[str, Any]
         calls=calls,
         diagnostics=(reason,),
         path=model.filename,
-        source=source.text if source else "",
     )

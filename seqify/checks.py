@@ -81,6 +81,7 @@ def check(
     device: str = "cpu",
     dtypes: Sequence[torch.dtype] = (torch.float32, torch.float64),
     progress: Callable[[str], None] = lambda _: None,
+    modes: Sequence[str] = ("eval", "train"),
 ) -> Verdict:
     """
     Compare two modules on the same weights and inputs, in eval and in train.
@@ -93,18 +94,19 @@ def check(
         device: where to compare.
         dtypes: floating-point types of parameters and floating-point inputs.
         progress: told what is being done.
+        modes: "eval" and "train", or one of them.
     """
     checks = [_census(old, new, names)]
     with deterministic(), torch.random.fork_rng(devices=_cuda(device)):
         for dtype in dtypes:
             progress(f"comparing on {device} in {_short(dtype)}")
             trials = [_cast(values, device, dtype) for values in inputs]
-            rows, silent = _compare(old, new, trials, names, device, dtype)
+            rows, silent = _compare(old, new, trials, names, device, dtype, modes)
             for seed in (2, 3):
                 if silent and all(
                     row.ok for row in rows
                 ):  # other weights may wake what a dead activation kept from being compared
-                    more, still = _compare(old, new, trials, names, device, dtype, seed)
+                    more, still = _compare(old, new, trials, names, device, dtype, modes, seed)
                     rows, silent = (
                         [min(pair, key=lambda row: row.ok) for pair in zip(rows, more, strict=False)],
                         silent & still,
@@ -116,7 +118,7 @@ def check(
                 ]
             if any(not row.ok for row in rows):
                 own = {name: name for name in (*names.values(), *old.state_dict())}
-                rows = _forgive(rows, _compare(old, old, trials, own, device, dtype)[0])
+                rows = _forgive(rows, _compare(old, old, trials, own, device, dtype, modes)[0])
             checks += rows
     return Verdict(tuple(checks))
 
@@ -166,6 +168,7 @@ def _compare(
     names: Mapping[str, str],
     device: str,
     dtype: torch.dtype,
+    modes: Sequence[str],
     seed: int = 1,
 ) -> tuple[list[Check], set[str]]:
     """The rows, and the parameters whose gradient was zero everywhere in every trial: nothing depended on them."""
@@ -181,7 +184,7 @@ def _compare(
         return [Check("weights", device, _short(dtype), "-", False, False, note=note)], set()
     checks: list[Check] = []
     silent = {name for name, item in left.named_parameters() if item.requires_grad}
-    for mode in ("eval", "train"):
+    for mode in modes:
         left.train(mode == "train")
         right.train(mode == "train")
         rows: list[list[Check]] = []

@@ -58,6 +58,28 @@ def main() -> None:
     help="flat: the class becomes an nn.Sequential and keeps its keys. grouped: straight lines become nn.Sequential "
     "attributes. function: a function that returns one. auto: flat if it can be, else grouped.",
 )
+@click.option(
+    "--depth",
+    default="0",
+    show_default=True,
+    metavar="N|blocks|full",
+    help="How many levels of submodules are opened; blocks: those that are straight lines; full: down to torch.nn. "
+    "From 1 on, a new class is written.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["both", "eval"]),
+    default="both",
+    show_default=True,
+    help="eval: convert what forward does in eval alone, into a new class.",
+)
+@click.option(
+    "--source",
+    type=click.Choice(["auto", "edit", "new"]),
+    default=None,
+    help="edit: the class's own text. new: a new class, written from the model as it was built. auto: an edit if that "
+    "can be done, else a new class.  [default: auto; edit with --write and --check]",
+)
 @click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write the converted file here.")
 @click.option("--write", is_flag=True, help="Apply the diff to the file itself.")
 @click.option("--force", is_flag=True, help="With --write: even if the file has uncommitted changes.")
@@ -112,6 +134,9 @@ def convert(
     target: str,
     inputs: tuple[str, ...],
     layout: str,
+    depth: str,
+    mode: str,
+    source: str | None,
     output: str | None,
     write: bool,
     force: bool,
@@ -136,6 +161,10 @@ def convert(
         raise click.UsageError("--check writes nothing, so it has no use for --map")
     if force and not write:
         raise click.UsageError("--force goes with --write")
+    if not (depth.isdigit() or depth in ("blocks", "full")):
+        raise click.UsageError(f"--depth {depth}: a number, blocks or full")
+    if write and (source == "new" or depth != "0" or mode != "both"):
+        raise click.UsageError("--write edits the class; a new one goes to a file of its own with -o")
     renames = {}
     for item in names:
         old, sign, new = item.partition("=")
@@ -156,6 +185,9 @@ def convert(
             target,
             list(inputs) or None,
             layout=layout,
+            depth=int(depth) if depth.isdigit() else depth,
+            mode=mode,
+            source=source or ("edit" if write or check_only else "auto"),
             min_length=min_length,
             names=renames,
             devices=devices or ("auto",),

@@ -111,6 +111,9 @@ SQ406 W name-taken | the name for a new attribute is in use | `--name features=s
 SQ407 W init-order-changes | the same seed builds other weights after the change | `--layout flat`, or accept
 SQ408 E file-dirty | uncommitted changes; `--write` would mix with them | commit, or `--force`
 SQ409 N forward-keeps | a statement of forward that no layer can hold | `--layout grouped` keeps it
+SQ410 E not-writable | a part of the model cannot be written as source | name a class or factory that builds it
+SQ411 N new-file | the class is not edited: a new one is written | none needed; `--source edit` says why it is not
+SQ412 N kept-whole | a submodule is not opened | none needed
 SQ501 N keys-renamed | old checkpoints need the key map | `--layout flat` keeps the keys, `--map FILE` saves the map
 SQ505 W parameter-order-changes | optimizer state is positional and would land on the wrong parameters | `--map FILE`
 SQ601 E output-differs | outputs differ | look at the first check that failed

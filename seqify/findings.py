@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
-import os
+import linecache
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from torch import nn
 
@@ -12,12 +14,12 @@ from seqify.checks import Verdict
 from seqify.classes import ClassSource
 from seqify.diagnostics import Diagnostic, Location, Severity
 from seqify.emit.rows import constructor
-from seqify.flow import Flow
+from seqify.flow import Flow, Site
 from seqify.keymap import KeyMap
 from seqify.plan import Plan, Row, Subject
-from seqify.report import ChainReport, LayerReport
+from seqify.report import ChainReport, LayerReport, Report
 
-__all__ = ["chain_report", "find_diagnostics", "specialised"]
+__all__ = ["chain_report", "find_diagnostics", "specialised", "without_places"]
 
 
 def chain_report(name: str, rows: Sequence[Row], cls: ClassSource) -> ChainReport:
@@ -35,19 +37,36 @@ def chain_report(name: str, rows: Sequence[Row], cls: ClassSource) -> ChainRepor
     return ChainReport(name, tuple(layers))
 
 
-def specialised(flow: Flow, cls: ClassSource) -> tuple[tuple[str, bool, Location | None], ...]:
-    """Decisions on sizes, each place once, in the user's words where the place is known."""
-    found: dict[tuple[str, bool], Location | None] = {}
-    for guard in flow.guards:
-        text, place = guard.condition, None
-        if guard.site is not None and os.path.realpath(guard.site.filename) == os.path.realpath(cls.source.path):
-            site = guard.site
-            text = cls.source.text[
-                cls.source.offset(site.row, site.column) : cls.source.offset(site.end_row, site.end_column)
-            ]
-            place = cls.source.place(site.row, site.column, site.end_row, site.end_column)
-        found.setdefault((text, guard.value), place)
-    return tuple((text, value, place) for (text, value), place in found.items())
+def specialised(flow: Flow) -> tuple[tuple[str, Any, Location | None], ...]:
+    """What the recording took as fixed, each place once, in the words of the source where that can be read."""
+    found: dict[tuple[str, Any, Location | None], None] = {}
+    for guard in (*flow.guards, *flow.fixed):
+        site = guard.site
+        text = _words(site) if site is not None and guard in flow.guards else ""
+        found[text or guard.condition, guard.value, site.location() if site is not None else None] = None
+    return tuple(found)
+
+
+def _words(site: Site) -> str:
+    """The source text at a place, on one line; empty where it cannot be read."""
+    lines = [line.encode() for line in linecache.getlines(site.filename)[site.row - 1 : site.end_row]]
+    if not lines:
+        return ""
+    lines[-1] = lines[-1][: site.end_column]
+    lines[0] = lines[0][site.column :]
+    return " ".join(b"".join(lines).decode(errors="replace").split())
+
+
+def without_places(report: Report, filename: str) -> Report:
+    """A report without the places in a file that is gone when Python ends."""
+    chains = tuple(
+        replace(chain, layers=tuple(replace(layer, location=None) for layer in chain.layers)) for chain in report.chains
+    )
+    diagnostics = tuple(
+        replace(item, location=None) if item.location is not None and item.location.filename == filename else item
+        for item in report.diagnostics
+    )
+    return replace(report, chains=chains, diagnostics=diagnostics)
 
 
 def find_diagnostics(

@@ -27,12 +27,14 @@ __all__ = [
     "InputRef",
     "Kept",
     "Loose",
+    "Made",
     "Ref",
     "Site",
     "SizeOf",
     "SizeOp",
     "Step",
     "leaves",
+    "size_leaves",
 ]
 
 
@@ -64,6 +66,14 @@ class Loose:
     """A tensor that is neither input, parameter, buffer nor made in forward."""
 
     description: str
+
+
+@dataclass(frozen=True)
+class Made:
+    """An object with named parts, some of them tensors: a dataclass, a ModelOutput, an OrderedDict."""
+
+    kind: type
+    parts: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -100,20 +110,31 @@ class Site:
 
 @dataclass(frozen=True)
 class Guard:
-    """A decision that was taken on a size, or a size taken as a plain number: the trace holds where it is the same."""
+    """
+    A decision that was taken on a size, or a size taken as a plain number: the trace holds where it is the same.
+
+    `test` is true wherever that is so, None where no expression says it; `step` the first step that may rest on it.
+    """
 
     condition: str
     value: Any
     site: Site | None
+    test: SizeOp | None = None
+    step: int = 0
 
 
 @dataclass(frozen=True)
 class Ambient:
-    """What surrounds a call: gradient mode, inference mode, autocast (device type, dtype), saved-tensor hooks."""
+    """
+    What forward itself has put around a call. Whatever surrounds forward as a whole does not count.
 
-    grad: bool = True
+    `grad` is None where gradients are on or off as outside; `autocast` lists the blocks around the call, outermost
+    first, as device type, dtype and whether it is switched on.
+    """
+
+    grad: bool | None = None
     inference: bool = False
-    autocast: tuple[tuple[str, Any], ...] = ()
+    autocast: tuple[tuple[str, Any, bool], ...] = ()
     saving: bool = False  # `torch.utils.checkpoint`, or other hooks on what is saved for backward
 
 
@@ -168,11 +189,18 @@ class Flow:
     written: tuple[str, ...] = ()
     strays: tuple[str, ...] = ()
     kept: tuple[Kept, ...] = ()
-    ambient: Ambient = Ambient()
     device: Any = None  # of the recording: what names it among the arguments means "where the inputs are"
     opened: tuple[str, ...] = ()
     fixed: tuple[Guard, ...] = ()
     sizes: Mapping[SizeOf, int] = field(default_factory=dict, compare=False, repr=False)  # every size that was read
+
+    def checks(self) -> Iterator[Guard]:
+        """The guards that other inputs may not pass, each once: those on sizes that depend on the inputs."""
+        seen: set[SizeOp] = set()
+        for guard in self.guards:
+            if guard.test is not None and guard.test not in seen and any(size_leaves(guard.test)):
+                seen.add(guard.test)
+                yield guard
 
     def users(self) -> dict[int, list[int]]:
         """For each step, the steps that take its value, one entry a use; the output counts as step `len(steps)`."""
@@ -187,6 +215,24 @@ class Flow:
         return users
 
 
+def size_leaves(value: Any) -> Iterator[SizeOf]:
+    """The sizes in an expression, or in nested tuples, lists, dicts and slices of them, that depend on the inputs."""
+    if isinstance(value, SizeOf):
+        if isinstance(value.value, Ref | InputRef):
+            yield value
+    elif isinstance(value, SizeOp):
+        yield from size_leaves(value.operands)
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from size_leaves(item)
+    elif isinstance(value, dict):
+        yield from size_leaves(list(value.values()))
+    elif isinstance(value, Made):
+        yield from size_leaves(value.parts)
+    elif isinstance(value, slice):
+        yield from size_leaves((value.start, value.stop, value.step))
+
+
 def leaves(arguments: Any) -> Iterator[Ref | InputRef | AttrRef | Loose]:
     """The tensor references in nested tuples, lists, dicts and slices, in order."""
     if isinstance(arguments, Ref | InputRef | AttrRef | Loose):
@@ -197,5 +243,7 @@ def leaves(arguments: Any) -> Iterator[Ref | InputRef | AttrRef | Loose]:
     elif isinstance(arguments, dict):
         for item in arguments.values():
             yield from leaves(item)
+    elif isinstance(arguments, Made):
+        yield from leaves(arguments.parts)
     elif isinstance(arguments, slice):
         yield from leaves((arguments.start, arguments.stop, arguments.step))

@@ -27,7 +27,7 @@ from torch.autograd.grad_mode import _enter_inference_mode, _exit_inference_mode
 
 from seqify.diagnostics import Diagnostic
 from seqify.errors import Refusal
-from seqify.flow import Ambient, AttrRef, Flow, InputRef, Loose, Ref, SizeOf, SizeOp, Step
+from seqify.flow import Ambient, AttrRef, Flow, Guard, InputRef, Loose, Made, Ref, SizeOf, SizeOp, Step
 from seqify.sizes import OPERATIONS
 
 __all__ = ["make_graph"]
@@ -59,7 +59,7 @@ class _Writer:
         self.kept: dict[str, Any] = {}  # objects that no graph can write down, by the attribute that holds them
         self.graph = fx.Graph()
         self.values: dict[Any, fx.Node] = {}
-        self.ambient = flow.ambient
+        self.ambient = Ambient()
         self.anchor: fx.Node | None = None  # a tensor that is where the graph runs
         self.entered: list[tuple[Callable[..., Any], fx.Node]] = []
 
@@ -68,14 +68,24 @@ class _Writer:
             self.values[InputRef(name)] = self.graph.placeholder(name)
         tensors = [value.name for step in self.flow.steps for value in step.values() if isinstance(value, InputRef)]
         self.anchor = self.values[InputRef(tensors[0])] if tensors else None
+        checks = sorted(self.flow.checks(), key=lambda guard: guard.step)
         for step in self.flow.steps:
+            while checks and checks[0].step <= step.index:
+                self.check(checks.pop(0))
             self.surround(step.ambient)
             self.values[Ref(step.index)] = self.call(step)
-        self.surround(self.flow.ambient)
+        for guard in checks:
+            self.check(guard)
+        self.surround(Ambient())
         self.graph.output(self.argument(self.flow.output))
         made = fx.GraphModule(_Holder(self.kept, self.module), self.graph, type(self.module).__name__)
         made.train(self.module.training)
         return made
+
+    def check(self, guard: Guard) -> None:
+        """Where a decision on sizes would come out otherwise, the graph does not hold, and says so."""
+        text = f"this graph holds where `{guard.condition}` gives {guard.value}"
+        self.graph.call_function(torch._assert, (self.size(guard.test), text))
 
     def call(self, step: Step) -> fx.Node:
         args = tuple(self.argument(item) for item in step.args)
@@ -95,7 +105,7 @@ class _Writer:
         if step.target.startswith("torch.Tensor.") and args and hasattr(torch.Tensor, name):
             return self.graph.call_method(name, args, kwargs)
         assert step.function is not None
-        if step.target.startswith("torch.") and getattr(step.function, "__module__", None) != "seqify.trace":
+        if step.target.startswith("torch.") and not step.target.startswith("torch.jit."):
             return self.graph.call_function(step.function, args, kwargs)
         return self.graph.call_function(operator.call, (self.held(step.function), *args), kwargs)
 
@@ -126,6 +136,8 @@ class _Writer:
             if hasattr(value, "_fields"):
                 return type(value)(*items)
             return tuple(items) if isinstance(value, tuple) else items
+        if isinstance(value, Made):
+            return self.graph.call_function(value.kind, (), self.argument(value.parts))
         if isinstance(value, Mapping):
             return {key: self.argument(item) for key, item in value.items()}
         if isinstance(value, torch.device) and value == self.flow.device and self.anchor is not None:
@@ -156,25 +168,33 @@ class _Writer:
         return value
 
     def surround(self, ambient: Ambient) -> None:
-        """Enter what the next step runs under, from what the one before did."""
-        now, base = self.ambient, self.flow.ambient
-        if (now.inference, now.autocast) != (ambient.inference, ambient.autocast):
-            while self.entered:
-                leave, node = self.entered.pop()
-                self.graph.call_function(leave, (node,))
-            if ambient.inference != base.inference:
-                node = self.graph.call_function(_enter_inference_mode, (ambient.inference,))
-                self.entered.append((_exit_inference_mode, node))
-            if ambient.autocast != base.autocast:
-                for kind in ("cpu", "cuda"):
-                    wanted, given = dict(ambient.autocast).get(kind), dict(base.autocast).get(kind)
-                    if wanted != given:
-                        node = self.graph.call_function(_enter_autocast, (kind, wanted, wanted is not None, True))
-                        self.entered.append((_exit_autocast, node))
-        changed = (now.inference, now.grad) != (ambient.inference, ambient.grad)
-        if changed and not ambient.inference:
-            self.graph.call_function(torch._C._set_grad_enabled, (ambient.grad,))
+        """Leave what the step before ran under, as far as the next one does not, and enter what is new."""
+        if ambient == self.ambient:
+            return
+        while self.entered:
+            leave, node = self.entered.pop()
+            self.graph.call_function(leave, (node,))
+        if ambient.inference:
+            node = self.graph.call_function(_enter_inference_mode, (True,))
+            self.entered.append((_exit_inference_mode, node))
+        elif ambient.grad is not None:
+            node = self.graph.call_function(_enter_grad, (ambient.grad,))
+            self.entered.append((_exit_grad, node))
+        for kind, dtype, enabled in ambient.autocast:
+            node = self.graph.call_function(_enter_autocast, (kind, dtype, enabled, True))
+            self.entered.append((_exit_autocast, node))
         self.ambient = ambient
+
+
+def _enter_grad(enabled: bool) -> bool:
+    """Switch gradients; what is returned says how they were."""
+    before = torch.is_grad_enabled()
+    torch._C._set_grad_enabled(enabled)
+    return before
+
+
+def _exit_grad(before: bool) -> None:
+    torch._C._set_grad_enabled(before)
 
 
 _WRITABLE = (bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.memory_format, torch.layout)

@@ -19,7 +19,7 @@ from typing import Any
 
 from seqify.diagnostics import Diagnostic
 from seqify.errors import Refusal
-from seqify.flow import Flow, Kept, Ref, SizeOf, SizeOp, Step, leaves
+from seqify.flow import Flow, Kept, Made, Ref, SizeOf, SizeOp, Step, leaves
 from seqify.recorder import KeepWhole
 from seqify.sizes import evaluate
 
@@ -47,7 +47,7 @@ def join(base: Flow, other: Flow, axis: str) -> Flow:
     """
     steps = []
     for left, right in zip(base.steps, other.steps, strict=False):
-        if (left.kind, left.target, left.scope) != (right.kind, right.target, right.scope):
+        if _call(left) != _call(right):
             raise _differs(left, right, base, other, axis)
         if list(left.values()) != list(right.values()):
             raise _differs(left, right, base, other, axis)
@@ -62,6 +62,10 @@ def join(base: Flow, other: Flow, axis: str) -> Flow:
         raise _differs(base.steps[-1] if base.steps else None, None, base, other, axis)
     written = tuple(sorted({*base.written, *other.written}))
     return dataclasses.replace(base, steps=tuple(steps), written=written)
+
+
+def _call(step: Step) -> tuple[Any, ...]:
+    return step.kind, step.target, step.scope, step.ambient
 
 
 def _mark(left: Step, right: Step, base: Flow, other: Flow, axis: str) -> Step:
@@ -94,6 +98,8 @@ class _Merger:
             return tuple(items) if isinstance(left, tuple) else items
         if isinstance(left, Mapping) and isinstance(right, Mapping) and left.keys() == right.keys():
             return {key: self.merge(left[key], right[key]) for key in left}
+        if isinstance(left, Made) and isinstance(right, Made) and left.kind is right.kind:
+            return Made(left.kind, self.merge(left.parts, right.parts))
         if isinstance(left, slice) and isinstance(right, slice):
             return slice(*map(self.merge, (left.start, left.stop, left.step), (right.start, right.stop, right.step)))
         if isinstance(left, SizeOf | SizeOp):

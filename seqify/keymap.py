@@ -100,15 +100,20 @@ def make_keymap(old: nn.Module, new: nn.Module, renames: Mapping[str, str]) -> K
     Args:
         old: the original module.
         new: the converted one.
-        renames: for each submodule that moved, its new path by its old one.
+        renames: for each submodule or tensor that moved, its new path by its old one; what lies inside moves along.
 
     Raises:
         CannotAsk: SQ608, when a key of either side has no partner.
     """
 
     def moved(path: str) -> str:
-        head, dot, tail = path.partition(".")
-        return renames.get(head, head) + dot + tail
+        head, tail = path, ""
+        while head:
+            if head in renames:
+                return renames[head] + tail
+            head, dot, name = head.rpartition(".")
+            tail = f".{name}{tail}" if dot else tail
+        return path
 
     old_state, new_state = old.state_dict(), new.state_dict()
     back = {moved(key): key for key in old_state}

@@ -51,13 +51,17 @@ def storage_of(tensor: Tensor) -> int:
         return id(tensor)
 
 
-def ambient() -> Ambient:
-    """What surrounds the call that is made now."""
-    autocast = tuple(
-        (kind, torch.get_autocast_dtype(kind)) for kind in ("cpu", "cuda") if torch.is_autocast_enabled(kind)
-    )
+def ambient(autocast: tuple[tuple[str, Any, bool], ...] = (), grad: bool | None = None) -> Ambient:
+    """
+    What surrounds the call that is made now.
+
+    Args:
+        autocast: the autocast blocks that forward has entered.
+        grad: whether gradients were on when forward began.
+    """
     saving = torch._C._autograd._top_saved_tensors_default_hooks(True) is not None
-    return Ambient(torch.is_grad_enabled(), torch.is_inference_mode_enabled(), autocast, saving)
+    now = torch.is_grad_enabled()
+    return Ambient(None if now == grad else now, torch.is_inference_mode_enabled(), autocast, saving)
 
 
 def chance() -> tuple[int, int]:

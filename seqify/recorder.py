@@ -28,7 +28,7 @@ from torch.overrides import TorchFunctionMode
 
 from seqify.diagnostics import Diagnostic
 from seqify.errors import Refusal
-from seqify.flow import AttrRef, Guard, InputRef, Kept, Loose, Ref, Site, SizeOf, Step
+from seqify.flow import AttrRef, Guard, InputRef, Kept, Loose, Made, Ref, Site, SizeOf, SizeOp, Step
 from seqify.looks import alias, ambient, chance, flatten, name_of, property_of, state, storage_of, version_of
 from seqify.openness import Openness
 from seqify.sizes import TracedFloat, TracedInt, size_product
@@ -101,6 +101,8 @@ class Recorder(TorchFunctionMode):
         self.ragged: set[int] = set()  # steps whose shape depends on values
         self.touched: set[int] = set()  # storages that something not constant was written to
         self.chance = chance()
+        self.autocast: tuple[tuple[str, Any, bool], ...] = ()
+        self.grad = torch.is_grad_enabled()
         self.asked: set[Site] = set()
         self.positions: dict[CodeType, list[tuple[int | None, ...]]] = {}
         for name, value in arguments.items():
@@ -141,9 +143,18 @@ class Recorder(TorchFunctionMode):
         if isinstance(value, list):
             return [self.reference(item) for item in value]
         if isinstance(value, Mapping):
-            return {key: self.reference(item) for key, item in value.items()}
+            parts = {key: self.reference(item) for key, item in value.items()}
+            return parts if type(value) is dict else Made(type(value), parts)
         if isinstance(value, slice):
             return slice(*(self.reference(item) for item in (value.start, value.stop, value.step)))
+        held = getattr(value, "__dict__", None)
+        if held and any(isinstance(item, Tensor) for item in flatten(list(held.values()))):
+            if hasattr(value, "__dataclass_fields__"):
+                return Made(
+                    type(value), {key: self.reference(getattr(value, key)) for key in type(value).__dataclass_fields__}
+                )
+            if not isinstance(value, nn.Module | type) and not callable(value):
+                return Loose("")  # an object that forward keeps tensors in
         return value
 
     def holder(self, value: Any) -> str:
@@ -194,12 +205,12 @@ class Recorder(TorchFunctionMode):
 
     # -- decisions
 
-    def guard(self, condition: str, value: Any) -> None:
+    def guard(self, condition: str, value: Any, test: SizeOp) -> None:
         if not self.active or self.inside:
             return
-        if sys._getframe(2).f_code.co_filename.find(_LIBRARIES) >= 0:
+        if sys._getframe(3).f_code.co_filename.find(_LIBRARIES) >= 0:
             return  # a cache that is looked up by size
-        self.guards.append(Guard(condition, value, self.site()))
+        self.guards.append(Guard(condition, value, self.site(), test, len(self.steps)))
 
     def refuse(self, code: str, message: str) -> BaseException:
         """What to raise: the target is refused, a submodule is kept whole."""
@@ -268,14 +279,21 @@ class Recorder(TorchFunctionMode):
             raise KeepWhole(Kept(path, f"its forward changes `{sorted(names)[0]}`"))
         return result
 
-    def call_opaque(self, target: str, run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """A call whose inside torch hides: one step."""
+    def call_opaque(
+        self,
+        target: str,
+        function: Callable[..., Any],
+        run: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """A call whose inside torch hides: one step, which `function` can do again and `run` does now."""
         if not self.active or self.inside:
             return run(*args, **kwargs)
         closures = [cell.cell_contents for arg in flatten(args) for cell in getattr(arg, "__closure__", None) or ()]
         if any(isinstance(held, Tensor) for held in flatten(closures)):
             raise self.refuse("SQ104", f"`{target}` is given a function that holds tensors")
-        return self._step("function", target, run, args, kwargs, lambda: run(*args, **kwargs))
+        return self._step("function", target, function, args, kwargs, lambda: run(*args, **kwargs))
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -321,7 +339,10 @@ class Recorder(TorchFunctionMode):
         return self.openness.answers[site]
 
     def _iterate(self, value: Tensor) -> Any:
-        self.guard(f"iterate over {value.shape[0]}", int(value.shape[0]))
+        count = int(value.shape[0])
+        size = SizeOf(self.reference(value), 0)
+        self.sizes[size] = count
+        self.guard(f"iterate over {count}", count, SizeOp("eq", (size, count)))
         return self._step("function", "torch.unbind", torch.unbind, (value,), {}, lambda: torch.unbind(value))
 
     def _read(self, func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -352,7 +373,7 @@ class Recorder(TorchFunctionMode):
             return TracedInt(value, size, self._ragged_hook)
         return TracedInt(value, size, self.hook)
 
-    def _ragged_hook(self, condition: str, value: Any) -> None:
+    def _ragged_hook(self, condition: str, value: Any, test: SizeOp) -> None:
         if self.active and not self.inside:
             raise self.refuse("SQ101", f"forward decides on how many values a tensor has ({condition})")
 
@@ -367,7 +388,7 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         references = self.reference(args), self.reference(kwargs)
         site = self.site()
-        around = ambient()
+        around = ambient(self.autocast, self.grad)
         tensors = [value for value in flatten((args, kwargs)) if isinstance(value, Tensor)]
         self.inside += 1
         try:

@@ -104,7 +104,9 @@ class Report:
         """
         if self.status == "different":
             raise CannotAsk(Diagnostic("SQ601", "the result differs from the original and is not written"))
-        if not self.source or (path is None and self.path is None):
+        if self.source and path is None and self.path is None:
+            raise CannotAsk(Diagnostic("SQ401", "a new class has no file to replace", help="give it a path"))
+        if not self.source:
             raise CannotAsk(Diagnostic("SQ209", f"`{self.target}` was not converted ({self.status})"))
         text = self.source
         if path is not None and os.path.dirname(os.path.realpath(path)) != os.path.dirname(

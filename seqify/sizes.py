@@ -21,7 +21,7 @@ from seqify.flow import AttrRef, InputRef, Loose, Ref, SizeOf, SizeOp
 
 __all__ = ["OPERATIONS", "TracedFloat", "TracedInt", "equal_at_random", "evaluate", "size_product"]
 
-GuardHook = Callable[[str, Any], None]
+GuardHook = Callable[[str, Any, SizeOp], None]
 
 # What a SizeOp may do, by its name.
 OPERATIONS: dict[str, Callable[..., Any]] = {
@@ -29,6 +29,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
         name: getattr(operator, name)
         for name in ("add", "sub", "mul", "floordiv", "mod", "truediv", "pow", "neg", "abs")
     },
+    **{name: getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
     "ceil": math.ceil,
     "floor": math.floor,
     "trunc": math.trunc,
@@ -42,16 +43,18 @@ class _Traced:
     expression: SizeOf | SizeOp
     hook: GuardHook | None
 
-    def _tell(self, condition: str, value: Any) -> None:
+    def _tell(self, condition: str, value: Any, op: str, other: Any) -> None:
+        """Report that `self op other` holds."""
         if self.hook is not None:
-            self.hook(condition, value)
+            self.hook(condition, value, SizeOp(op, (self.expression, getattr(other, "expression", other))))
 
 
 class TracedInt(_Traced, int):
     """
     An int with the size expression behind it.
 
-    `hook` is called with a condition's text and outcome when the number is compared or made plain.
+    `hook` is called when the number is compared or made plain: with the condition's text, its outcome, and a test on
+    sizes that is true wherever the outcome is the same.
     """
 
     def __new__(cls, value: int, expression: SizeOf | SizeOp, hook: GuardHook | None = None) -> TracedInt:
@@ -64,7 +67,7 @@ class TracedInt(_Traced, int):
 
     def __bool__(self) -> bool:
         value = int.__bool__(self)
-        self._tell(f"{int.__repr__(self)} != 0", value)
+        self._tell(f"{int.__repr__(self)} != 0", value, "ne" if value else "eq", 0)
         return value
 
     def __hash__(self) -> int:
@@ -72,12 +75,12 @@ class TracedInt(_Traced, int):
 
     def __int__(self) -> int:
         value = int.__int__(self)
-        self._tell(f"int({value})", value)
+        self._tell(f"int({value})", value, "eq", value)
         return value
 
     def __float__(self) -> float:
         value = int.__float__(self)
-        self._tell(f"float({int.__repr__(self)})", value)
+        self._tell(f"float({int.__repr__(self)})", value, "eq", int.__int__(self))
         return value
 
 
@@ -94,7 +97,7 @@ class TracedFloat(_Traced, float):
 
     def __bool__(self) -> bool:
         value = float.__bool__(self)
-        self._tell(f"{float.__repr__(self)} != 0", value)
+        self._tell(f"{float.__repr__(self)} != 0", value, "ne" if value else "eq", 0)
         return value
 
     def __hash__(self) -> int:
@@ -102,12 +105,12 @@ class TracedFloat(_Traced, float):
 
     def __int__(self) -> int:
         value = float.__int__(self)
-        self._tell(f"int({float.__repr__(self)})", value)
+        self._tell(f"int({float.__repr__(self)})", value, "eq", float.__float__(self))
         return value
 
     def __float__(self) -> float:
         value = float.__float__(self)
-        self._tell(f"float({value})", value)
+        self._tell(f"float({value})", value, "eq", value)
         return value
 
 
@@ -134,13 +137,16 @@ def _arithmetic(kind: type, base: type, name: str) -> None:
     setattr(kind, name, method)
 
 
+_OPPOSITE = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
+
+
 def _comparison(kind: type, base: type, name: str, sign: str) -> None:
-    plain = getattr(base, name)
+    plain, op = getattr(base, name), name.strip("_")
 
     def method(self: Any, other: Any) -> Any:
         value = plain(self, other)
         if isinstance(value, bool):
-            self._tell(f"{self!s} {sign} {other}", value)
+            self._tell(f"{self!s} {sign} {other!s}", value, op if value else _OPPOSITE[op], other)
         return value
 
     setattr(kind, name, method)

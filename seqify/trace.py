@@ -6,6 +6,7 @@
 #   nn.Module.__call__                    replaced for the time of a recording, as torch.fx does it
 #   autograd.Function.apply, torch._C.ScriptFunction.__call__, torch._functorch.apis.vmap_impl
 #                                         replaced likewise: what runs inside is no dataflow of forward's own
+#   autocast.__enter__, __exit__          a block that changes nothing here may change something under another autocast
 #   Tensor._version                       tells a call that changes its argument from one that does not
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ import torch
 from torch import Tensor, nn
 
 from seqify.flow import Flow
-from seqify.looks import ambient, flatten, state
+from seqify.looks import flatten, state
 from seqify.openness import Openness
 from seqify.recorder import KeepWhole, NeedsNumbers, Recorder, Undecided
 
-__all__ = ["KeepWhole", "NeedsNumbers", "Undecided", "copied", "forward_code", "on_meta", "record"]
+__all__ = ["Applied", "KeepWhole", "NeedsNumbers", "Undecided", "copied", "forward_code", "on_meta", "record"]
 
 
 def forward_code(module: nn.Module) -> CodeType | None:
@@ -78,9 +79,9 @@ def record(
     root = (module if own else copied(module)).train(training)
     arguments = {name: _fresh(value) for name, value in inputs.items()}
     recorder = Recorder(root, arguments, openness or Openness())
-    before, around = state(root), ambient()
+    before = state(root)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         with _patched(recorder), _counted(root, recorder), recorder:
             recorder.active = True
             try:
@@ -105,7 +106,6 @@ def record(
         written=tuple(written),
         strays=tuple(dict.fromkeys(recorder.strays)),
         kept=tuple(recorder.kept.values()),
-        ambient=around,
         device=_device(root, arguments),
         opened=tuple(recorder.opened),
         sizes=recorder.sizes,
@@ -132,12 +132,31 @@ def _replaced(owner: Any, name: str, made: Any) -> Iterator[None]:
         setattr(owner, name, original)
 
 
+class Applied:
+    """`kind.apply` of an autograd function, as it is when no recording runs."""
+
+    def __init__(self, kind: type[torch.autograd.Function]) -> None:
+        self.kind = kind
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Applied) and other.kind is self.kind
+
+    def __hash__(self) -> int:
+        return hash(self.kind)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        apply: Callable[..., Any] = self.kind.apply
+        return apply(*args, **kwargs)
+
+
 @contextlib.contextmanager
 def _patched(recorder: Recorder) -> Iterator[None]:
     """Calls that the torch-function mode does not see go through the recorder."""
     module_call = nn.Module.__call__
     apply = torch.autograd.Function.__dict__["apply"].__func__
     script_call = torch._C.ScriptFunction.__call__
+    entered: Callable[..., Any] = torch.autocast.__enter__
+    left: Callable[..., Any] = torch.autocast.__exit__
     transforms = importlib.import_module("torch._functorch.apis") if "torch._functorch.apis" in sys.modules else None
 
     def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
@@ -147,23 +166,33 @@ def _patched(recorder: Recorder) -> Iterator[None]:
         def run(*args: Any, **kwargs: Any) -> Any:
             return apply(kind, *args, **kwargs)
 
-        return recorder.call_opaque(f"{kind.__module__}.{kind.__qualname__}.apply", run, args, kwargs)
+        return recorder.call_opaque(f"{kind.__module__}.{kind.__qualname__}.apply", Applied(kind), run, args, kwargs)
 
     def call_script(function: Any, *args: Any, **kwargs: Any) -> Any:
         def run(*args: Any, **kwargs: Any) -> Any:
             return script_call(function, *args, **kwargs)
 
-        return recorder.call_opaque(f"torch.jit.{function.name}", run, args, kwargs)
+        return recorder.call_opaque(f"torch.jit.{function.name}", function, run, args, kwargs)
+
+    def enter(block: Any) -> Any:
+        recorder.autocast += ((block.device, block.fast_dtype, block._enabled),)
+        return entered(block)
+
+    def leave(block: Any, *error: Any) -> Any:
+        recorder.autocast = recorder.autocast[:-1]
+        return left(block, *error)
 
     with contextlib.ExitStack() as stack:
         stack.enter_context(_replaced(nn.Module, "__call__", call))
         stack.enter_context(_replaced(torch.autograd.Function, "apply", classmethod(apply_function)))
         stack.enter_context(_replaced(torch._C.ScriptFunction, "__call__", call_script))
+        stack.enter_context(_replaced(torch.autocast, "__enter__", enter))
+        stack.enter_context(_replaced(torch.autocast, "__exit__", leave))
         if transforms is not None:
             vmap: Callable[..., Any] = transforms.vmap_impl
 
             def call_vmap(*args: Any, **kwargs: Any) -> Any:
-                return recorder.call_opaque("torch.vmap", vmap, args, kwargs)
+                return recorder.call_opaque("torch.vmap", vmap, vmap, args, kwargs)
 
             stack.enter_context(_replaced(transforms, "vmap_impl", call_vmap))
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -13,7 +14,7 @@ from seqify.emit.rows import constructor
 from seqify.ops import HELPERS
 from seqify.plan import Group, Plan
 
-__all__ = ["transplant"]
+__all__ = ["adopt", "transplant"]
 
 
 def transplant(old: nn.Module, plan: Plan, cls: ClassSource, converted: ModuleType) -> nn.Module:
@@ -60,6 +61,29 @@ def transplant(old: nn.Module, plan: Plan, cls: ClassSource, converted: ModuleTy
                 ordered[name] = child
         ordered.setdefault(group.name, made)
         new._modules = ordered
+    return new
+
+
+def adopt(old: nn.Module, plain: nn.Module, paths: Mapping[str, str]) -> nn.Module:
+    """
+    A copy of a plain class's module that holds copies of another module's own parts.
+
+    Args:
+        old: the module whose parts are copied, with all that they carry; it is not changed.
+        plain: a module that was written to do the same.
+        paths: for each of `old`'s submodules, parameters and buffers that `plain` has as an attribute, its name there.
+    """
+    body = copy.deepcopy(old)
+    new = copy.copy(plain)
+    new._modules, new._parameters, new._buffers = dict(plain._modules), dict(plain._parameters), dict(plain._buffers)
+    new.training = old.training
+    for path, name in paths.items():
+        head, _, last = path.rpartition(".")
+        part = getattr(body.get_submodule(head), last)
+        if isinstance(part, nn.ModuleList) and isinstance(plain._modules.get(name), nn.Sequential):
+            part = nn.Sequential(*part).train(part.training)
+        held = next(held for held in (new._modules, new._parameters, new._buffers) if name in held)
+        held[name] = part
     return new
 
 

@@ -40,7 +40,10 @@ def run(module: nn.Module, values: Mapping[str, Any], seed: int, device: str) ->
         seed: of the random state before the call.
         device: whose generator is looked at besides the CPU's.
     """
-    torch.manual_seed(seed)
+    # not torch.manual_seed: it queues a call, with the whole stack as text, for a CUDA that may never start
+    torch.default_generator.manual_seed(seed)
+    if device.startswith("cuda"):
+        torch.cuda.manual_seed(seed)
     module.zero_grad(set_to_none=True)
     leaves = {name: value.detach().clone() for name, value in values.items() if isinstance(value, Tensor)}
     for leaf in leaves.values():

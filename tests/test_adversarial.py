@@ -83,7 +83,10 @@ def test_outcome(name: str, layout: str) -> None:
     expected = EXPECTED[name][["flat", "grouped", "function"].index(layout)]
     shape = "2,4,8" if name in ("shared_pool_choice", "pool_arg_opt") else "2,4"
     try:
-        found = seqify.convert(f"{FOLDER}/{name}.py:Net", [shape], dtypes=[torch.float32], layout=layout).status
+        report = seqify.convert(
+            f"{FOLDER}/{name}.py:Net", [shape], dtypes=[torch.float32], layout=layout, source="edit"
+        )
+        found = report.status
     except seqify.SeqifyError as error:
         found = error.diagnostic.code
 

@@ -31,8 +31,8 @@ FLOORS = {
         "classes",
     },  # reading
     2: {"ops", "chains", "names", "order", "keymap", "plan"},  # thinking
-    3: {"emit", "transplant", "diff", "trial", "checks"},  # writing, proving
-    4: {"report", "findings", "api"},  # doing
+    3: {"emit", "plain", "transplant", "diff", "trial", "checks"},  # writing, proving
+    4: {"report", "findings", "classfile", "workshop", "conversion", "api"},  # doing
     5: {"render", "cli", "__main__", "__init__"},  # telling
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}

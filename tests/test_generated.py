@@ -52,13 +52,25 @@ def test_refused_or_converted_bit_for_bit(
         reject()
 
 
-def holds(program: Program, layout: str, folder: Path) -> bool:
+@settings(settings.get_profile("generated"), max_examples=int(_EXAMPLES or 20))
+@given(program=programs())
+@pytest.mark.parametrize(("layout", "depth"), [("auto", 0), ("grouped", "full")])
+def test_written_anew_or_refused(
+    layout: str, depth: int | str, program: Program, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "generated"
+    folder.mkdir(exist_ok=True)
+    if not holds(program, layout, folder, "new", depth):
+        reject()
+
+
+def holds(program: Program, layout: str, folder: Path, source: str = "edit", depth: int | str = 0) -> bool:
     """Assert the property for one program; False when the comparison was found to prove nothing."""
     file = folder / f"generated_{next(_NUMBERS)}.py"
     file.write_text(program.text, encoding="utf-8")
     example = torch.randn(program.shape, generator=torch.Generator().manual_seed(0))
     try:
-        report = seqify.convert(f"{file}:{program.build}", example, layout=layout)
+        report = seqify.convert(f"{file}:{program.build}", example, layout=layout, source=source, depth=depth)
     except seqify.SeqifyError as error:
         diagnostic = error.diagnostic
         assert diagnostic.code in RULES
@@ -79,12 +91,13 @@ def holds(program: Program, layout: str, folder: Path) -> bool:
     # an initialisation that walks over modules() follows the order of registration
     seed = next((check for check in report.checks if check.name == "seed"), None)
     assert seed is None or seed.ok != any(item.code == "SQ407" for item in report.diagnostics)
-    assert seed is None or seed.ok or "self.modules()" in program.text
+    assert seed is None or seed.ok or source == "new" or "self.modules()" in program.text
 
     text = report.source
     ast.parse(text)
-    assert apply_diff(program.text, report.diff) == text
-    assert comments(program.text) - comments(text) == Counter()
+    assert apply_diff(program.text if source == "edit" else "", report.diff) == text
+    if source == "edit":
+        assert comments(program.text) - comments(text) == Counter()
     assert report.build is not None
     check_numbers(program, text, report)
 
@@ -93,7 +106,7 @@ def holds(program: Program, layout: str, folder: Path) -> bool:
     try:
         # a layer made under another name keeps "auto" from flat at first only: test_regressions.py has the program
         settled = report.layout if "made = " in program.text else layout
-        second = seqify.convert(f"{again}:{report.build}", example, layout=settled)
+        second = seqify.convert(f"{again}:{report.build}", example, layout=settled, source="edit")
     finally:
         sys.modules.pop(again.stem, None)
     assert second.status == "unchanged", second.diff
@@ -174,7 +187,7 @@ def check_numbers(program: Program, text: str, report: Any) -> None:
                 assert stricter, right
             else:
                 assert equal(left, right), (training, shape)
-    if report.layout != "function":
+    if report.layout != "function" and report.path is not None:
         for name in program.methods:
             left, right = (read(module, name) for module in (old, new))
             assert equal(left, right), name

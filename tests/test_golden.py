@@ -28,7 +28,7 @@ def sections(text: str) -> list[tuple[str, str, str]]:
 def converted(path: Path, build: str, inputs: list[str], layout: str) -> tuple[str, str]:
     """What the section of a layout is called, and its text."""
     try:
-        report = seqify.convert(f"{path}:{build}", inputs, layout=layout)
+        report = seqify.convert(f"{path}:{build}", inputs, layout=layout, source="edit")
     except seqify.Refusal as error:
         item = error.diagnostic
         place = f"{item.location.row}:{item.location.column} " if item.location else ""

@@ -77,7 +77,7 @@ def test_arithmetic_beyond_the_whole_numbers_keeps_it_too(compute, value, expres
 )
 def test_a_number_made_plain_is_reported(make, text):
     seen: list[tuple[str, object]] = []
-    result = make(traced(8, lambda *item: seen.append(item)))
+    result = make(traced(8, lambda *item: seen.append(item[:2])))
 
     assert type(result) in (int, float)
     assert [condition for condition, _ in seen] == [text]
@@ -94,7 +94,7 @@ def test_complex_and_other_operands_are_left_to_python():
 def test_comparisons_are_reported(sign):
     seen: list[tuple[str, bool]] = []
     compare = getattr(operator, sign)
-    outcome = compare(traced(8, lambda *item: seen.append(item)), 5)
+    outcome = compare(traced(8, lambda *item: seen.append(item[:2])), 5)
     symbol = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}[sign]
 
     assert outcome is compare(8, 5)
@@ -103,14 +103,14 @@ def test_comparisons_are_reported(sign):
 
 def test_a_reflected_comparison_is_reported():
     seen: list[tuple[str, bool]] = []
-    assert traced(8, lambda *item: seen.append(item)) > 5
+    assert traced(8, lambda *item: seen.append(item[:2])) > 5
 
     assert seen == [("8 > 5", True)]
 
 
 def test_the_hook_goes_with_the_arithmetic():
     seen: list[tuple[str, bool]] = []
-    assert traced(8, lambda *item: seen.append(item)) * 2 > 1
+    assert traced(8, lambda *item: seen.append(item[:2])) * 2 > 1
 
     assert seen == [("16 > 1", True)]
 
@@ -118,7 +118,7 @@ def test_the_hook_goes_with_the_arithmetic():
 def test_truth_is_reported():
     """`if x.size(0):` decides on a size as `if x.size(0) != 0:` does."""
     seen: list[tuple[str, bool]] = []
-    assert traced(8, lambda *item: seen.append(item))
+    assert traced(8, lambda *item: seen.append(item[:2]))
 
     assert len(seen) == 1
 

@@ -58,7 +58,7 @@ LEFT_ALONE = [
 
 @pytest.mark.parametrize(("target", "shape", "layout"), CONVERTED, ids=[row[0].split(":")[1] for row in CONVERTED])
 def test_converts(target: str, shape: str, layout: str) -> None:
-    report = seqify.convert(target, [shape], dtypes=[torch.float32])
+    report = seqify.convert(target, [shape], dtypes=[torch.float32], source="edit")
 
     assert report.status == "tested"
     assert report.layout == layout
@@ -68,7 +68,7 @@ def test_converts(target: str, shape: str, layout: str) -> None:
 @pytest.mark.parametrize(("target", "shape", "code"), LEFT_ALONE, ids=[row[0].split(":")[1] for row in LEFT_ALONE])
 def test_is_left_alone(target: str, shape: str, code: str) -> None:
     try:
-        report = seqify.convert(target, [shape], dtypes=[torch.float32])
+        report = seqify.convert(target, [shape], dtypes=[torch.float32], source="edit")
     except seqify.Refusal as refusal:
         assert refusal.diagnostic.code == code
     else:

@@ -88,4 +88,6 @@ def verdict_words(report: Report) -> str:
         verdict = f"Tested on {devices}: every number is within the original's own noise."
     if report.written:
         return f"{verdict} Wrote {report.written}."
+    if report.path is None:
+        return f"{verdict} Nothing was written: -o FILE writes the new class, --map map.json saves the key map."
     return f"{verdict} Nothing was written: --write applies the diff, --map map.json saves the key map."
