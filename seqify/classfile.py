@@ -15,7 +15,7 @@ from seqify.errors import Refusal
 from seqify.load import Model
 from seqify.plan import is_constant
 from seqify.source import read_source
-from seqify.trace import forward_code
+from seqify.tracing import forward_code
 
 __all__ = ["class_source", "plain_attributes", "shown"]
 

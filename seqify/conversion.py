@@ -145,6 +145,9 @@ def anew(
         outcome = edit(written, example, wish, progress)
     except Refusal as error:  # its place is in a file that the user never sees
         raise Refusal(dataclasses.replace(error.diagnostic, location=None)) from None
+    except CannotAsk as error:
+        text = f"the new class cannot be run: {error.diagnostic.message}"
+        raise Refusal(Diagnostic("SQ901", text)) from None
     if isinstance(outcome, tuple) and outcome[0].code == "SQ209" and wish.layout == "auto" and plain.gathered:
         # lists of layers have become Sequentials; the class that runs one after the other can be one itself
         outcome = edit(written, example, dataclasses.replace(wish, layout="flat"), progress)

@@ -22,6 +22,7 @@ from seqify.diagnostics import Location
 __all__ = [
     "Ambient",
     "AttrRef",
+    "DtypeOf",
     "Flow",
     "Guard",
     "InputRef",
@@ -35,6 +36,7 @@ __all__ = [
     "Step",
     "leaves",
     "size_leaves",
+    "walk",
 ]
 
 
@@ -74,6 +76,18 @@ class Made:
 
     kind: type
     parts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DtypeOf:
+    """
+    The dtype of a tensor, as `x.dtype`, or with `limit` a number of its `torch.finfo`.
+
+    It stands for what was a constant in the recording, and another one when the model had another dtype.
+    """
+
+    value: InputRef | AttrRef
+    limit: str = ""
 
 
 @dataclass(frozen=True)
@@ -189,6 +203,8 @@ class Flow:
     written: tuple[str, ...] = ()
     strays: tuple[str, ...] = ()
     kept: tuple[Kept, ...] = ()
+    dtype: Any = None  # of the first floating-point input, else parameter; `typed` is that tensor
+    typed: InputRef | AttrRef | None = None
     device: Any = None  # of the recording: what names it among the arguments means "where the inputs are"
     opened: tuple[str, ...] = ()
     fixed: tuple[Guard, ...] = ()
@@ -215,35 +231,31 @@ class Flow:
         return users
 
 
-def size_leaves(value: Any) -> Iterator[SizeOf]:
-    """The sizes in an expression, or in nested tuples, lists, dicts and slices of them, that depend on the inputs."""
-    if isinstance(value, SizeOf):
-        if isinstance(value.value, Ref | InputRef):
-            yield value
-    elif isinstance(value, SizeOp):
-        yield from size_leaves(value.operands)
-    elif isinstance(value, tuple | list):
+def walk(value: Any) -> Iterator[Any]:
+    """The atoms of nested tuples, lists, dicts, slices and made objects, in order; a size expression is one atom."""
+    if isinstance(value, tuple | list):
         for item in value:
-            yield from size_leaves(item)
+            yield from walk(item)
     elif isinstance(value, dict):
-        yield from size_leaves(list(value.values()))
+        for item in value.values():
+            yield from walk(item)
     elif isinstance(value, Made):
-        yield from size_leaves(value.parts)
+        yield from walk(value.parts)
     elif isinstance(value, slice):
-        yield from size_leaves((value.start, value.stop, value.step))
+        yield from (value.start, value.stop, value.step)
+    else:
+        yield value
 
 
-def leaves(arguments: Any) -> Iterator[Ref | InputRef | AttrRef | Loose]:
-    """The tensor references in nested tuples, lists, dicts and slices, in order."""
-    if isinstance(arguments, Ref | InputRef | AttrRef | Loose):
-        yield arguments
-    elif isinstance(arguments, tuple | list):
-        for item in arguments:
-            yield from leaves(item)
-    elif isinstance(arguments, dict):
-        for item in arguments.values():
-            yield from leaves(item)
-    elif isinstance(arguments, Made):
-        yield from leaves(arguments.parts)
-    elif isinstance(arguments, slice):
-        yield from leaves((arguments.start, arguments.stop, arguments.step))
+def leaves(value: Any) -> Iterator[Ref | InputRef | AttrRef | Loose]:
+    """The tensor references among the atoms."""
+    return (item for item in walk(value) if isinstance(item, Ref | InputRef | AttrRef | Loose))
+
+
+def size_leaves(value: Any) -> Iterator[SizeOf]:
+    """The sizes among the atoms, and in their expressions, that depend on the inputs."""
+    for item in walk(value):
+        if isinstance(item, SizeOp):
+            yield from size_leaves(item.operands)
+        elif isinstance(item, SizeOf) and isinstance(item.value, Ref | InputRef):
+            yield item

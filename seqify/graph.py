@@ -27,7 +27,7 @@ from torch.autograd.grad_mode import _enter_inference_mode, _exit_inference_mode
 
 from seqify.diagnostics import Diagnostic
 from seqify.errors import Refusal
-from seqify.flow import Ambient, AttrRef, Flow, Guard, InputRef, Loose, Made, Ref, SizeOf, SizeOp, Step
+from seqify.flow import Ambient, AttrRef, DtypeOf, Flow, Guard, InputRef, Loose, Made, Ref, SizeOf, SizeOp, Step
 from seqify.sizes import OPERATIONS
 
 __all__ = ["make_graph"]
@@ -129,6 +129,9 @@ class _Writer:
             return self.held(eval(value.description, {"self": self.module}))
         if isinstance(value, SizeOf | SizeOp):
             return self.size(value)
+        if isinstance(value, DtypeOf):
+            dtype = self.graph.call_function(getattr, (self.argument(value.value), "dtype"))
+            return self.graph.call_function(_limit, (dtype, value.limit)) if value.limit else dtype
         if isinstance(value, slice):
             return slice(*(self.argument(item) for item in (value.start, value.stop, value.step)))
         if isinstance(value, tuple | list):
@@ -213,6 +216,10 @@ class _Holder(nn.Module):
             self.register_buffer(name, buffer, persistent=name not in module._non_persistent_buffers_set)
         for name, value in kept.items():
             setattr(self, name, value)
+
+
+def _limit(dtype: torch.dtype, name: str) -> float:
+    return float(getattr(torch.finfo(dtype), name))
 
 
 def _item(value: Any, key: str) -> Any:

@@ -62,6 +62,14 @@ class Inputs:
         same = all(getattr(values[name], "shape", None) == getattr(self.values[name], "shape", None) for name in values)
         return None if same else dataclasses.replace(self, values=values)
 
+    def double(self) -> Inputs:
+        """The same inputs with floating-point tensors in float64."""
+        values = {
+            name: value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
+            for name, value in self.values.items()
+        }
+        return dataclasses.replace(self, values=values)
+
     def to(self, device: str | torch.device) -> Inputs:
         """The same inputs on a device."""
         moved = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in self.values.items()}

@@ -6,6 +6,7 @@
 #     dropout(_, training=False)      dropout(_, training=True)       follows_training
 #     view(_, 8, -1)                  view(_, x.size(0), -1)          the size, since it gives 8 at the base's sizes
 #     view(_, 8, -1)                  view(_, 3, -1)                  varies: what rests on it is not converted
+#     zeros(4, dtype=float32)         zeros(4, dtype=float64)         x.dtype, when the other one ran in float64
 #     relu(_)                         gelu(_)                         the difference is the diagnosis
 #
 # Inside an opened submodule the last two keep it whole.
@@ -17,9 +18,11 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 from seqify.diagnostics import Diagnostic
 from seqify.errors import Refusal
-from seqify.flow import Flow, Kept, Made, Ref, SizeOf, SizeOp, Step, leaves
+from seqify.flow import DtypeOf, Flow, Kept, Made, Ref, SizeOf, SizeOp, Step, leaves
 from seqify.recorder import KeepWhole
 from seqify.sizes import evaluate
 
@@ -29,6 +32,7 @@ _WHAT = {
     "mode": "train and eval run different calls",
     "shape": "another batch size runs different calls",
     "extent": "another size runs different calls",
+    "dtype": "another dtype runs different calls",
 }
 
 
@@ -39,7 +43,7 @@ def join(base: Flow, other: Flow, axis: str) -> Flow:
     Args:
         base: the recording to keep.
         other: one of the same module in the other mode, or at another size.
-        axis: in what they differ: "mode", "shape" (the batch size) or "extent" (any other size).
+        axis: in what they differ: "mode", "shape" (the batch size), "extent" (any other size) or "dtype".
 
     Raises:
         Refusal: SQ103 or SQ102, when the target's own calls differ.
@@ -52,7 +56,7 @@ def join(base: Flow, other: Flow, axis: str) -> Flow:
         if list(left.values()) != list(right.values()):
             raise _differs(left, right, base, other, axis)
         step = _mark(left, right, base, other, axis)
-        if step.scope and step.varies not in (None, left.varies) and axis != "extent":
+        if step.scope and step.varies not in (None, left.varies) and axis not in ("extent", "dtype"):
             raise KeepWhole(Kept(step.scope, f"an argument changes with the {axis}", step.site))
         steps.append(step)
     if len(base.steps) != len(other.steps):
@@ -69,7 +73,7 @@ def _call(step: Step) -> tuple[Any, ...]:
 
 
 def _mark(left: Step, right: Step, base: Flow, other: Flow, axis: str) -> Step:
-    merger = _Merger(base, other)
+    merger = _Merger(base, other, axis)
     args, kwargs = merger.merge(left.args, right.args), merger.merge(left.kwargs, right.kwargs)
     if merger.adopted:
         left = dataclasses.replace(left, args=args, kwargs=kwargs)
@@ -85,8 +89,8 @@ def _mark(left: Step, right: Step, base: Flow, other: Flow, axis: str) -> Step:
 class _Merger:
     """The arguments of a step, seen twice: what is the same, and what one of the two knew better."""
 
-    def __init__(self, base: Flow, other: Flow) -> None:
-        self.base, self.other = base, other
+    def __init__(self, base: Flow, other: Flow, axis: str) -> None:
+        self.base, self.other, self.axis = base, other, axis
         self.adopted = False
         self.differing: list[tuple[Any, Any]] = []
 
@@ -109,10 +113,26 @@ class _Merger:
             if _number(right, self.base) == left:
                 self.adopted = True
                 return right
-        elif type(left) is type(right) and _same(left, right):
+        elif isinstance(left, DtypeOf) or (type(left) is type(right) and _same(left, right)):
             return left
+        elif self.axis == "dtype" and (found := self._dtype(left, right)) is not None:
+            self.adopted = True
+            return found
         self.differing.append((left, right))
         return left
+
+    def _dtype(self, left: Any, right: Any) -> DtypeOf | None:
+        """What a constant is, that changed together with the model's dtype."""
+        owner = self.base.typed
+        if owner is None or self.base.dtype is None or self.other.dtype is None:
+            return None
+        if (left, right) == (self.base.dtype, self.other.dtype):
+            return DtypeOf(owner)
+        limits = torch.finfo(self.base.dtype), torch.finfo(self.other.dtype)
+        for name in ("min", "max", "eps", "tiny"):
+            if (left, right) == tuple(getattr(limit, name) for limit in limits):
+                return DtypeOf(owner, name)
+        return None
 
 
 def _number(value: Any, flow: Flow) -> Any:
@@ -129,7 +149,7 @@ def _same(left: Any, right: Any) -> bool:
     if isinstance(left, float) and left != left:
         return bool(right != right)
     compare: Any = type(left).__eq__
-    if compare is object.__eq__:
+    if compare is object.__eq__ and type(left).__module__ != "torch":
         return True  # two copies of the model hold two copies of such an object
     try:
         return bool(left == right)

@@ -20,12 +20,12 @@ from torch import nn
 
 from seqify.diagnostics import Diagnostic, Location
 from seqify.errors import CannotAsk, Refusal, SeqifyError
-from seqify.flow import Flow, Guard, Kept
+from seqify.flow import Flow, Guard, Kept, walk
 from seqify.inputs import Inputs
 from seqify.join import bent_scopes, join
 from seqify.load import quiet, user_frames
 from seqify.openness import Openness
-from seqify.trace import KeepWhole, NeedsNumbers, Undecided, copied, on_meta, record
+from seqify.tracing import KeepWhole, NeedsNumbers, Undecided, copied, on_meta, record
 
 __all__ = ["observe", "runs", "stand_in"]
 
@@ -175,27 +175,42 @@ def _observe(module: nn.Module, inputs: Inputs, openness: Openness, mode: str) -
         shaped = _attempt(module, other, False, openness)
         if isinstance(shaped, Flow):
             flow = join(flow, shaped, "shape")
+    if _names_dtype(flow):
+        wide = _attempt(copied(module).double(), inputs.double(), False, openness)
+        if isinstance(wide, Flow):
+            flow = _compare_other(flow, wide, "dtype", f"the dtype {str(flow.dtype).removeprefix('torch.')}")
     if (spread := inputs.with_extent()) is not None:
         wider = _attempt(module, spread, False, openness)
         if isinstance(wider, Flow):
-            flow = _compare_extent(flow, wider, inputs)
+            sizes = " and ".join(str(tuple(item["shape"])) for item in inputs.describe())
+            flow = _compare_other(flow, wider, "extent", f"the sizes {sizes}, the batch aside")
     return flow
 
 
-def _compare_extent(flow: Flow, wider: Flow, inputs: Inputs) -> Flow:
-    """Sizes beyond the batch may rest on the example: the flow then says so."""
+def _names_dtype(flow: Flow) -> bool:
+    """Whether a constant among the arguments may come from the dtype of the model."""
+    if flow.dtype is None or not flow.dtype.is_floating_point:
+        return False
+    limits = torch.finfo(flow.dtype)
+    known = (flow.dtype, limits.min, limits.max, limits.eps, limits.tiny)
+    return any(
+        type(item) in (torch.dtype, float) and item in known
+        for step in flow.steps
+        for item in walk((step.args, step.kwargs))
+    )
+
+
+def _compare_other(flow: Flow, other: Flow, axis: str, fixed: str) -> Flow:
+    """What rests on the example beyond its batch size, the flow then says."""
     try:
-        found = join(flow, wider, "extent")
-        steps = [step for step, known in zip(found.steps, flow.steps, strict=True) if step.varies != known.varies]
-        site, agrees = (steps[0].site, False) if steps else (None, True)
-        # expressions that only this recording knew are worth having
-        flow = flow if steps else found
+        found = join(flow, other, axis)
+        odd = [step for step, known in zip(found.steps, flow.steps, strict=True) if step.varies != known.varies]
+        if not odd:
+            return found  # with what only the other recording knew
+        site = odd[0].site
     except (Refusal, KeepWhole) as error:
-        site, agrees = getattr(getattr(error, "kept", None), "site", None), False
-    if agrees:
-        return flow
-    sizes = " and ".join(str(tuple(item["shape"])) for item in inputs.describe())
-    return dataclasses.replace(flow, fixed=(*flow.fixed, Guard(f"the sizes {sizes}, the batch aside", True, site)))
+        site = getattr(getattr(error, "kept", None), "site", None)
+    return dataclasses.replace(flow, fixed=(*flow.fixed, Guard(fixed, True, site)))
 
 
 def _attempt(module: nn.Module, inputs: Inputs, training: bool, openness: Openness) -> Flow | Exception | SystemExit:

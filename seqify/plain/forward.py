@@ -30,6 +30,7 @@ from seqify.emit.literal import CannotWrite
 from seqify.flow import (
     Ambient,
     AttrRef,
+    DtypeOf,
     Flow,
     InputRef,
     Loose,
@@ -41,8 +42,9 @@ from seqify.flow import (
     Step,
     leaves,
     size_leaves,
+    walk,
 )
-from seqify.trace import Applied
+from seqify.tracing import Applied
 
 __all__ = ["ForwardWriter"]
 
@@ -84,6 +86,7 @@ class ForwardWriter:
         self.size_names: dict[SizeOf, str] = {}
         self.lines: list[str] = []
         self.ambient = Ambient()
+        self.dtype = ""
         self.now = -1
         self.last_lines = 0  # how many the last statement takes
         self.end = flow.steps[-1].index + 1 if flow.steps else 0
@@ -99,8 +102,10 @@ class ForwardWriter:
         steps = self._needed()
         self._count(steps)
         for name in self.flow.inputs:
-            self._name(InputRef(name), name)
+            self.names[InputRef(name)] = name
+            self.free_at[name] = self.last.get(InputRef(name), -1)
             self._read_sizes(InputRef(name))
+        self._read_dtype(steps)
         self._check_extent()
         for step in steps:
             self._check(step.index)
@@ -171,7 +176,8 @@ class ForwardWriter:
     def _name(self, value: Ref | InputRef, wanted: str) -> str:
         taken = self.writer.imports
         name, number = wanted, 1
-        while name in taken or keyword.iskeyword(name) or self.free_at.get(name, -1) > self.now:
+        given = self.flow.inputs
+        while (name in taken and name not in given) or keyword.iskeyword(name) or self.free_at.get(name, -1) > self.now:
             number += 1
             name = f"{wanted}{number}"
         self.names[self._owner(value)] = name
@@ -202,6 +208,23 @@ class ForwardWriter:
             self.free_at[name] = self.end + 1
             self._write_line(Node(f"{name} = {self._value(size.value).flat}.size({size.dim})"))
             self.size_names[size] = name
+
+    def _read_dtype(self, steps: list[Step]) -> None:
+        """Read the dtype of an input now, if a later line wants it."""
+        wanted = [item for step in steps for item in walk((step.args, step.kwargs)) if isinstance(item, DtypeOf)]
+        if not wanted:
+            return
+        text = f"{self._value(wanted[0].value).flat}.dtype"
+        if isinstance(wanted[0].value, AttrRef):
+            self.dtype = text
+            return
+        name, number = "dtype", 1
+        while name in self.writer.imports or name in self.free_at:
+            number += 1
+            name = f"dtype{number}"
+        self.free_at[name] = self.end + 1
+        self._write_line(Node(f"{name} = {text}"))
+        self.dtype = name
 
     # -- lines
 
@@ -237,7 +260,7 @@ class ForwardWriter:
             self._assert(self._size(test), text)
 
     def _check_extent(self) -> None:
-        if self.flow.fixed:
+        if any(guard.condition.startswith("the sizes") for guard in self.flow.fixed):
             for name in self.flow.inputs:
                 shape = self.shapes.get(name)
                 if shape is not None and len(shape) > 1:
@@ -248,7 +271,7 @@ class ForwardWriter:
         self._write_line(call(f"{torch_}._assert", [Node(test), Node(f'"this class was written for {text}"')]))
 
     def _step(self, step: Step) -> None:
-        if step.varies in ("shape", "mode"):
+        if step.varies in _AXES:
             raise CannotWrite(_here(step), f"an argument of `{step.target}` changes with the {_AXES[step.varies]}")
         node, statement = self._call(step)
         if statement:
@@ -363,6 +386,9 @@ class ForwardWriter:
             raise CannotWrite(value.description or "forward", "it is a tensor that is registered nowhere")
         if isinstance(value, SizeOf | SizeOp):
             return Node(self._size(value))
+        if isinstance(value, DtypeOf):
+            torch_ = self.writer.imports.name("torch") if value.limit else ""
+            return Node(f"{torch_}.finfo({self.dtype}).{value.limit}" if value.limit else self.dtype)
         if isinstance(value, Made):
             kind = self.writer.reference(value.kind, "forward", value.kind.__name__)
             return call(kind, (), {key: self._value(item) for key, item in value.parts.items()})
@@ -423,7 +449,7 @@ class ForwardWriter:
         return f"-({operands[0]})" if value.op == "neg" else f"{names[value.op]}({', '.join(operands)})"
 
 
-_AXES = {"shape": "batch size", "mode": "mode"}
+_AXES = {"shape": "batch size", "mode": "mode", "dtype": "dtype"}
 
 
 def _may_go(step: Step) -> bool:

@@ -71,7 +71,7 @@ def write_class(
     batch = next((shape[0] for shape in shapes.values() if shape), 0)
     seen, flow = flow, _with_runs(flow, module)
     name = type(module).__name__
-    imports = Imports({name, "self"})
+    imports = Imports({name, "self", *flow.inputs})
     imports.name("torch", "nn")
     writer = Writer(made, imports)
     attributes = _Attributes(module, flow)

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seqify.flow import Flow
+from seqify.flow import AttrRef, Flow, InputRef
 from seqify.looks import flatten, state
 from seqify.openness import Openness
 from seqify.recorder import KeepWhole, NeedsNumbers, Recorder, Undecided
@@ -107,6 +107,8 @@ def record(
         strays=tuple(dict.fromkeys(recorder.strays)),
         kept=tuple(recorder.kept.values()),
         device=_device(root, arguments),
+        typed=(typed := _typed(root, arguments))[0],
+        dtype=typed[1],
         opened=tuple(recorder.opened),
         sizes=recorder.sizes,
     )
@@ -116,6 +118,17 @@ def _device(root: nn.Module, arguments: Mapping[str, Any]) -> torch.device:
     tensors = (value for value in flatten(arguments) if isinstance(value, Tensor))
     first = next(itertools.chain(tensors, root.parameters(), root.buffers()), None)
     return first.device if first is not None else torch.device("cpu")
+
+
+def _typed(root: nn.Module, arguments: Mapping[str, Any]) -> tuple[InputRef | AttrRef | None, torch.dtype | None]:
+    """The tensor whose dtype stands for the model's, and that dtype."""
+    for name, value in arguments.items():
+        if isinstance(value, Tensor) and value.is_floating_point():
+            return InputRef(name), value.dtype
+    for path, parameter in root.named_parameters():
+        if parameter.is_floating_point():
+            return AttrRef(path), parameter.dtype
+    return None, None
 
 
 def _fresh(value: Any) -> Any:

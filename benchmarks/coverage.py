@@ -1,0 +1,324 @@
+"""What seqify makes of real models, beside `nn.Sequential(*children())` and `torch.fx.symbolic_trace`.
+
+    python benchmarks/coverage.py                          all collections, a table each
+    python benchmarks/coverage.py timm --only resnet       one collection, the models whose name has this in it
+    python benchmarks/coverage.py --write docs/coverage.md
+
+Each model is traced with its submodules whole (depth 0) and opened down to torch.nn (depth full); both graphs are run
+at the batch size of the recording and at another one, and each is compared bit for bit with the model. Then a new class
+is written in every layout and compared as `seqify convert` does it. Needs torchvision, timm, transformers and
+segmentation-models-pytorch, no weights and no network; about an hour on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import gc
+import json
+import os
+import subprocess
+import sys
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+COLLECTIONS = ("torchvision", "segmentation", "timm", "smp", "transformers")
+TITLES = {
+    "torchvision": "torchvision, classification",
+    "segmentation": "torchvision, segmentation",
+    "timm": "timm, one of each family",
+    "smp": "segmentation-models-pytorch, each decoder",
+    "transformers": "transformers, small configurations",
+}
+LAYOUTS = ("flat", "function", "grouped")
+
+
+# ---- one model, in a process of its own collection
+
+
+def tensors(value: Any) -> Iterator[Any]:
+    """All tensors of a nested result."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from tensors(item)
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from tensors(item)
+    elif hasattr(value, "__dataclass_fields__"):
+        for name in value.__dataclass_fields__:
+            yield from tensors(getattr(value, name))
+
+
+def answer(module: Callable[..., Any], inputs: dict[str, Any], call: Callable[..., Any]) -> Any:
+    """What a module gives in eval for fresh copies of the inputs, or the name of the error that it raises."""
+    import torch
+
+    given = {name: value.clone() if isinstance(value, torch.Tensor) else value for name, value in inputs.items()}
+    torch.default_generator.manual_seed(1)
+    try:
+        with torch.no_grad():
+            return call(module, given)
+    except Exception as error:
+        return type(error).__name__
+
+
+def same(left: Any, right: Any) -> bool:
+    import torch
+
+    if isinstance(left, str) or isinstance(right, str):
+        return False
+    pairs = list(tensors(left)), list(tensors(right))
+    return len(pairs[0]) == len(pairs[1]) > 0 and all(
+        a.shape == b.shape and a.dtype == b.dtype and torch.equal(a.nan_to_num(), b.nan_to_num())
+        for a, b in zip(*pairs, strict=True)
+    )
+
+
+def by_name(module: Any, given: dict[str, Any]) -> Any:
+    return module(**given)
+
+
+def by_position(module: Any, given: dict[str, Any]) -> Any:
+    return module(*given.values())
+
+
+def compare(model: Any, other: Any, inputs: dict[str, Any], call: Callable[..., Any] = by_name) -> str:
+    """`equal`, `differs`, or the error that the other one raises; a model that differs from its own copy is tried again."""
+    for _ in range(3):
+        expected, found = answer(model, inputs, by_name), answer(other, inputs, call)
+        if isinstance(found, str):
+            return found
+        if same(expected, found):
+            return "equal"
+        if same(expected, answer(copy.deepcopy(model), inputs, by_name)):
+            return "differs"
+    return "differs"
+
+
+def measure(entry: Any) -> dict[str, Any]:
+    """Everything that the tables say of one model."""
+    import torch
+    from torch import fx, nn
+
+    import seqify
+
+    row: dict[str, Any] = {"name": entry.name, "meta": entry.meta}
+    began = time.perf_counter()
+    torch.manual_seed(0)
+    with seqify.recording() as made:
+        model = entry.build().eval()
+    two, three = entry.inputs(2), entry.inputs(3)
+    if entry.meta:
+        two = {name: value.to("meta") for name, value in two.items()}
+    for depth in (0, "full"):
+        row[f"trace {depth}"], graph = traced(
+            lambda mode, depth=depth: seqify.trace(model, two, depth=depth, mode=mode)
+        )
+        if graph is not None and not entry.meta:
+            graph.eval()
+            row[f"replay {depth}"] = [compare(model, graph, inputs) for inputs in (two, three)]
+    if entry.meta:
+        return row
+    row["children"] = compare(model, nn.Sequential(*model.children()).eval(), two, by_position)
+    try:
+        plain = fx.symbolic_trace(model).eval()
+        row["fx"] = [compare(model, plain, inputs) for inputs in (two, three)]
+    except BaseException as error:
+        row["fx"] = [type(error).__name__]
+    for layout in LAYOUTS:
+        kind, _ = traced(
+            lambda mode, layout=layout: seqify.convert(
+                model, two, source="new", layout=layout, mode=mode, made=made, dtypes=(torch.float32,)
+            )
+        )
+        row[layout] = kind
+    row["seconds"] = round(time.perf_counter() - began, 1)
+    return row
+
+
+def traced(attempt: Callable[[str], Any]) -> tuple[dict[str, str], Any]:
+    """The outcome of a trace or conversion, in both modes if it can be, else in eval alone."""
+    import seqify
+
+    for mode in ("both", "eval"):
+        try:
+            result = attempt(mode)
+        except seqify.SeqifyError as error:
+            told = error.diagnostic
+            if told.code in ("SQ103", "SQ106") and mode == "both":
+                continue
+            place = f"{Path(told.location.filename).name}:{told.location.row}" if told.location else ""
+            return {"kind": "refused", "code": told.code, "why": told.message[:160], "place": place}, None
+        except Exception as error:
+            return {"kind": "crashed", "code": type(error).__name__, "why": str(error)[:160], "place": ""}, None
+        kind = getattr(result, "status", "traced")
+        found = {"kind": kind, "mode": mode}
+        if kind in ("unchanged", "different"):
+            worst = next((item for item in result.diagnostics if item.code.startswith("SQ6")), result.diagnostics[0])
+            found |= {"code": worst.code, "why": worst.message[:160], "place": ""}
+        return found, result
+    raise AssertionError("one of the two modes has an outcome")
+
+
+def run_collection(name: str, only: str) -> None:
+    """Measure a collection; a line of JSON a model on stdout."""
+    sys.path.insert(0, str(HERE))
+    warnings.simplefilter("ignore")
+    out = os.dup(1)
+    os.dup2(2, 1)  # what libraries print is not for the table
+    import torch
+    from models import define_torchvision_operators, entries
+
+    define_torchvision_operators()
+    torch.set_num_threads(1)
+    for entry in entries(name):
+        if only not in entry.name:
+            continue
+        try:
+            row = measure(entry)
+        except Exception as error:
+            row = {"name": entry.name, "crashed": f"{type(error).__name__}: {error}"[:200]}
+        os.write(out, (json.dumps(row) + "\n").encode())
+        gc.collect()
+
+
+# ---- the tables
+
+
+def count(rows: list[dict[str, Any]], test: Callable[[dict[str, Any]], bool]) -> int:
+    return sum(1 for row in rows if test(row))
+
+
+def is_kind(key: str, *kinds: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda row: row.get(key, {}).get("kind") in kinds
+
+
+def replays(key: str, index: int, what: str = "equal") -> Callable[[dict[str, Any]], bool]:
+    return lambda row: len(row.get(key, [])) > index and row[key][index] == what
+
+
+def table(results: dict[str, list[dict[str, Any]]]) -> str:
+    """The tables as Markdown."""
+    lines = ["| | " + " | ".join(TITLES[name] for name in results) + " |", "|---|" + "---|" * len(results)]
+
+    def line(title: str, cell: Callable[[list[dict[str, Any]]], Any]) -> None:
+        lines.append(f"| {title} | " + " | ".join(str(cell(rows)) for rows in results.values()) + " |")
+
+    line("models", len)
+    line(
+        "of these on the meta device, traced and not run", lambda rows: count(rows, lambda row: row.get("meta", False))
+    )
+    for depth in (0, "full"):
+        key = f"replay {depth}"
+        line(f"**seqify.trace**, depth {depth}", lambda rows, d=depth: count(rows, is_kind(f"trace {d}", "traced")))
+        line(
+            "of these in eval alone",
+            lambda rows, d=depth: count(rows, lambda row: row.get(f"trace {d}", {}).get("mode") == "eval"),
+        )
+        line("replays bit for bit", lambda rows, k=key: count(rows, replays(k, 0)))
+        line("… at another batch size too", lambda rows, k=key: count(rows, replays(k, 1)))
+        line(
+            "says that it does not",
+            lambda rows, k=key: count(rows, lambda row: k in row and row[k][1] not in ("equal", "differs")),
+        )
+        line("wrong without a word", lambda rows, k=key: count(rows, lambda row: "differs" in row.get(k, [])))
+    line("`fx.symbolic_trace` runs equal", lambda rows: count(rows, replays("fx", 0)))
+    line("… at another batch size too", lambda rows: count(rows, replays("fx", 1)))
+    line("… wrong without a word", lambda rows: count(rows, lambda row: "differs" in row.get("fx", [])))
+    line(
+        "`nn.Sequential(*children())` runs equal", lambda rows: count(rows, lambda row: row.get("children") == "equal")
+    )
+    line("… wrong without a word", lambda rows: count(rows, lambda row: row.get("children") == "differs"))
+    for layout in LAYOUTS:
+        line(f"**seqify.convert**, {layout}", lambda rows, key=layout: count(rows, is_kind(key, "tested")))
+        line("left alone or refused", lambda rows, key=layout: count(rows, is_kind(key, "unchanged", "refused")))
+        line("not shown to be equal", lambda rows, key=layout: count(rows, is_kind(key, "different", "crashed")))
+    lines += ["", "## What was refused, and why", ""]
+    for name, rows in results.items():
+        lines += [f"### {TITLES[name]}", ""]
+        for key in ("trace 0", "trace full", *LAYOUTS):
+            told = Counter(row[key]["code"] for row in rows if row.get(key, {}).get("code"))
+            if told:
+                lines.append(f"- {key}: " + ", ".join(f"{code} {number}" for code, number in told.most_common()))
+        lines.append("")
+        for row in rows:
+            for key in ("trace 0", "trace full"):
+                found = row.get(key, {})
+                if found.get("kind") not in (None, "traced"):
+                    lines.append(f"  - `{row['name']}`, {key}: {found['code']} {found['why']} ({found['place']})")
+            if "crashed" in row:
+                lines.append(f"  - `{row['name']}`: {row['crashed']}")
+            for key in LAYOUTS:
+                if row.get(key, {}).get("kind") in ("different", "crashed"):
+                    lines.append(f"  - `{row['name']}`, {key}: {row[key]['code']} {row[key]['why']}")
+            for key in ("replay 0", "replay full"):
+                if any(item != "equal" for item in row.get(key, [])):
+                    lines.append(f"  - `{row['name']}`, {key}: {row[key]}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("collections", nargs="*", help=", ".join(COLLECTIONS))
+    parser.add_argument("--only", default="", help="models whose name has this in it")
+    parser.add_argument("--jobs", type=int, default=2, help="collections at a time")
+    parser.add_argument("--rows", type=Path, help="keep the rows of each collection as JSON lines in this folder")
+    parser.add_argument("--write", type=Path, help="write the tables into this file")
+    parser.add_argument("--run", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.run:
+        run_collection(options.run, options.only)
+        return
+    wanted = options.collections or list(COLLECTIONS)
+    if unknown := set(wanted) - set(COLLECTIONS):
+        parser.error(f"no collection {sorted(unknown)[0]}; there are {', '.join(COLLECTIONS)}")
+    waiting, running = list(wanted), {}
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in wanted}
+    while waiting or running:
+        while waiting and len(running) < options.jobs:
+            name = waiting.pop(0)
+            command = [sys.executable, __file__, "--run", name, "--only", options.only]
+            quiet = subprocess.DEVNULL
+            running[name] = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=quiet, text=True)
+            os.set_blocking(running[name].stdout.fileno(), False)
+        for name, process in list(running.items()):
+            ended = process.poll() is not None
+            for text in iter(process.stdout.readline, ""):
+                results[name].append(json.loads(text))
+                if options.rows:
+                    with open(options.rows / f"{name}.jsonl", "a", encoding="utf-8") as file:
+                        file.write(text)
+            if ended:
+                if process.returncode:
+                    results[name].append({"name": "(the run itself)", "crashed": f"status {process.returncode}"})
+                del running[name]
+        if sys.stderr.isatty():
+            done = ", ".join(f"{name} {len(rows)}" for name, rows in results.items())
+            print(f"\r{done}", end="", file=sys.stderr, flush=True)
+        time.sleep(0.5)
+    text = table(results)
+    print(text)
+    if options.write:
+        options.write.write_text(HEAD + text, encoding="utf-8")
+
+
+HEAD = """# Coverage
+
+What seqify makes of real models, with random weights. Written by `python benchmarks/coverage.py --write
+docs/coverage.md`; the benchmark's docstring says what each line means.
+
+"""
+
+
+if __name__ == "__main__":
+    main()
