@@ -87,6 +87,7 @@ SQ104 E untraceable-call | a Python or NumPy call needs the tensor's values | wr
 SQ105 W state-written | forward assigns to `self` | such a step stays in forward
 SQ106 E loose-random | forward draws random numbers that torch does not know of | draw them with torch, in a module
 SQ107 W hooks-present | hooks are attached to the module itself | they move only if registered in `__init__`
+SQ108 E does-not-hold | what was seen holds for this batch size, mode or surrounding alone | keep it out of forward
 SQ201 N value-used-twice | a skip connection or branch: the line ends here | none needed; the parts convert
 SQ202 N many-inputs | a call takes several tensors | it stays in forward
 SQ203 N many-outputs | a call returns several values | it stays in forward

@@ -20,6 +20,7 @@ from typing import Any
 from seqify.diagnostics import Location
 
 __all__ = [
+    "AXES",
     "Ambient",
     "AttrRef",
     "DtypeOf",
@@ -36,8 +37,13 @@ __all__ = [
     "Step",
     "leaves",
     "size_leaves",
+    "training_argument",
     "walk",
 ]
+
+
+# What the recordings that are compared differ in, in words.
+AXES = {"mode": "mode", "shape": "batch size", "extent": "size", "dtype": "dtype", "values": "values"}
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,8 @@ class Guard:
     """
     A decision that was taken on a size, or a size taken as a plain number: the trace holds where it is the same.
 
-    `test` is true wherever that is so, None where no expression says it; `step` the first step that may rest on it.
+    `test` is true wherever that is so, None where no expression on sizes says it; `step` is the first step that may
+    rest on it.
     """
 
     condition: str
@@ -135,6 +142,7 @@ class Guard:
     site: Site | None
     test: SizeOp | None = None
     step: int = 0
+    implied: bool = False  # by how many parts a call gave, not written as a condition
 
 
 @dataclass(frozen=True)
@@ -187,6 +195,23 @@ class Step:
         return leaves((self.args, self.kwargs))
 
 
+_TRAINING = {"dropout": 2, "alpha_dropout": 2, "dropout1d": 2, "dropout2d": 2, "dropout3d": 2, "batch_norm": 5,
+             "feature_alpha_dropout": 2, "rrelu": 3, "instance_norm": 5}  # fmt: skip
+
+
+def training_argument(step: Step) -> str | int | None:
+    """Which argument of a step follows `self.training`: its keyword, or its place; None when that is not clear."""
+    for key in ("training", "train", "use_input_stats"):
+        if step.kwargs.get(key) is False:
+            return key
+    index = _TRAINING.get(step.target.rpartition(".")[2], len(step.args))
+    if index < len(step.args) and step.args[index] is False:
+        return index
+    flags: list[str | int] = [key for key, value in step.kwargs.items() if value is False]
+    flags += [index for index, value in enumerate(step.args) if value is False]
+    return flags[0] if len(flags) == 1 else None
+
+
 @dataclass(frozen=True)
 class Flow:
     """
@@ -206,7 +231,14 @@ class Flow:
     dtype: Any = None  # of the first floating-point input, else parameter; `typed` is that tensor
     typed: InputRef | AttrRef | None = None
     device: Any = None  # of the recording: what names it among the arguments means "where the inputs are"
+    given: Mapping[str, Any] = field(default_factory=dict, compare=False)  # shapes of tensors, and plain inputs
     opened: tuple[str, ...] = ()
+    results: Mapping[str, Any] = field(default_factory=dict, compare=False)  # what each opened submodule gave
+    ragged: bool = False  # a shape depends on values
+    moving: frozenset[SizeOf] = frozenset()  # the sizes that another recording saw change
+    reads_dtype: bool = False
+    rebound: tuple[str, ...] = ()  # of `written`, what holds another tensor afterwards
+    odd: tuple[str, ...] = ()  # axes along which a plain value in the output changes
     fixed: tuple[Guard, ...] = ()
     sizes: Mapping[SizeOf, int] = field(default_factory=dict, compare=False, repr=False)  # every size that was read
 
@@ -214,9 +246,24 @@ class Flow:
         """The guards that other inputs may not pass, each once: those on sizes that depend on the inputs."""
         seen: set[SizeOp] = set()
         for guard in self.guards:
+            if guard.implied and not any(size in self.moving for size in size_leaves(guard.test)):
+                continue  # a dimension that no other input was seen to change
             if guard.test is not None and guard.test not in seen and any(size_leaves(guard.test)):
                 seen.add(guard.test)
                 yield guard
+
+    def doubts(self) -> Iterator[tuple[str, Site | None]]:
+        """Why what is made of this flow would not hold for every input of the same shape, in train as in eval."""
+        for axis in self.odd:
+            yield f"a plain value in what forward returns changes with the {axis}", None
+        for step in self.steps:
+            if step.varies in ("shape", "mode", "values", "dtype"):
+                yield f"an argument of `{step.target}` changes with the {AXES[step.varies]}", step.site
+        for guard in self.guards:
+            if guard.test is None and guard.value is not None and guard.condition.endswith(("()", "requires_grad")):
+                yield f"forward asks `{guard.condition}`", guard.site
+        for name in self.rebound:
+            yield f"forward puts another tensor into `self.{name}`", None
 
     def users(self) -> dict[int, list[int]]:
         """For each step, the steps that take its value, one entry a use; the output counts as step `len(steps)`."""

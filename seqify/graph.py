@@ -27,7 +27,21 @@ from torch.autograd.grad_mode import _enter_inference_mode, _exit_inference_mode
 
 from seqify.diagnostics import Diagnostic
 from seqify.errors import Refusal
-from seqify.flow import Ambient, AttrRef, DtypeOf, Flow, Guard, InputRef, Loose, Made, Ref, SizeOf, SizeOp, Step
+from seqify.flow import (
+    Ambient,
+    AttrRef,
+    DtypeOf,
+    Flow,
+    Guard,
+    InputRef,
+    Loose,
+    Made,
+    Ref,
+    SizeOf,
+    SizeOp,
+    Step,
+    training_argument,
+)
 from seqify.sizes import OPERATIONS
 
 __all__ = ["make_graph"]
@@ -45,7 +59,8 @@ def make_graph(flow: Flow, module: nn.Module) -> fx.GraphModule:
         A GraphModule that takes the inputs of the flow by name; those that are no tensors are taken as they were.
 
     Raises:
-        Refusal: SQ104, when a step takes a tensor that was made where nothing was seen.
+        Refusal: SQ108, when something changes with the batch size, the mode or the values; SQ104, when a step takes a
+            tensor that was made where nothing was seen.
     """
     return _Writer(flow, module).write()
 
@@ -66,6 +81,9 @@ class _Writer:
     def write(self) -> fx.GraphModule:
         for name in self.flow.inputs:
             self.values[InputRef(name)] = self.graph.placeholder(name)
+        for reason, site in self.flow.doubts():
+            raise Refusal(Diagnostic("SQ108", reason, site.location() if site else None))
+        self.check_given()
         tensors = [value.name for step in self.flow.steps for value in step.values() if isinstance(value, InputRef)]
         self.anchor = self.values[InputRef(tensors[0])] if tensors else None
         checks = sorted(self.flow.checks(), key=lambda guard: guard.step)
@@ -82,6 +100,20 @@ class _Writer:
         made.train(self.module.training)
         return made
 
+    def check_given(self) -> None:
+        """Inputs that are no tensors were taken as they were, and so were all sizes where they matter."""
+        fixed = any(guard.condition.startswith("the sizes") for guard in self.flow.fixed)
+        for name, value in self.flow.given.items():
+            node = self.values[InputRef(name)]
+            if value is None or isinstance(value, bool | int | float | str):
+                same = self.graph.call_function(_is_same, (node, value))
+                self.graph.call_function(torch._assert, (same, f"this graph holds where {name} is {value!r}"))
+            elif fixed and isinstance(value, tuple) and len(value) > 1 and all(type(size) is int for size in value):
+                same = self.graph.call_function(_has_sizes, (node, value[1:]))
+                self.graph.call_function(
+                    torch._assert, (same, f"this graph holds where {name} has the sizes {value[1:]}")
+                )
+
     def check(self, guard: Guard) -> None:
         """Where a decision on sizes would come out otherwise, the graph does not hold, and says so."""
         text = f"this graph holds where `{guard.condition}` gives {guard.value}"
@@ -90,6 +122,15 @@ class _Writer:
     def call(self, step: Step) -> fx.Node:
         args = tuple(self.argument(item) for item in step.args)
         kwargs = {name: self.argument(item) for name, item in step.kwargs.items()}
+        if step.follows_training:
+            place = training_argument(step)
+            if place is None:
+                raise Refusal(_unseen(step, f"which argument of `{step.target}` follows `self.training`"))
+            flag = self.graph.get_attr("training")
+            if isinstance(place, str):
+                kwargs[place] = flag
+            else:
+                args = (*args[:place], flag, *args[place + 1 :])
         if step.kind == "module":
             path = step.target
             if path.startswith("?"):
@@ -216,6 +257,14 @@ class _Holder(nn.Module):
             self.register_buffer(name, buffer, persistent=name not in module._non_persistent_buffers_set)
         for name, value in kept.items():
             setattr(self, name, value)
+
+
+def _is_same(given: Any, known: Any) -> bool:
+    return type(given) is type(known) and bool(given == known)
+
+
+def _has_sizes(given: torch.Tensor, sizes: tuple[int, ...]) -> bool:
+    return tuple(given.shape[1:]) == tuple(sizes)
 
 
 def _limit(dtype: torch.dtype, name: str) -> float:

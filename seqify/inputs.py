@@ -31,15 +31,15 @@ class Inputs:
     @property
     def batch(self) -> int:
         """The size of the first tensor's first dimension; 0 when no tensor has one."""
-        return next(
-            (int(value.shape[0]) for value in self.values.values() if isinstance(value, Tensor) and value.dim()), 0
-        )
+        return next((int(value.shape[0]) for value in _tensors_in(self.values) if value.dim()), 0)
+
+    def _changed(self, change: Callable[[Tensor], Tensor]) -> Inputs:
+        return dataclasses.replace(self, values={name: _each(value, change) for name, value in self.values.items()})
 
     def with_batch(self, batch: int) -> Inputs:
         """The same inputs at another batch size: every tensor that starts with the batch dimension changes."""
-        return dataclasses.replace(
-            self, values={name: _resize(value, self.batch, batch) for name, value in self.values.items()}
-        )
+        old = self.batch
+        return self._changed(lambda value: _resize(value, old, batch))
 
     def with_extent(self) -> Inputs | None:
         """
@@ -48,32 +48,23 @@ class Inputs:
         there is no such dimension.
         """
 
-        def other(size: int) -> int:
-            return size if size == 1 else size * 3 // 4 // 32 * 32 if size >= 128 else size + (size + 1) // 2
+        found = self._changed(_other_extent)
+        pairs = zip(_tensors_in(found.values), _tensors_in(self.values), strict=True)
+        return None if all(new.shape == old.shape for new, old in pairs) else found
 
-        values = {}
-        for name, value in self.values.items():
-            if isinstance(value, Tensor) and value.dim() > 1:
-                first = 2 if value.is_floating_point() and value.dim() > 2 else 1
-                fixed = value.is_floating_point() and value.dim() == 2
-                shape = [size if fixed or dim < first else other(size) for dim, size in enumerate(value.shape)]
-                value = _extend(value, shape)
-            values[name] = value
-        same = all(getattr(values[name], "shape", None) == getattr(self.values[name], "shape", None) for name in values)
-        return None if same else dataclasses.replace(self, values=values)
+    def turned(self) -> Inputs:
+        """The same shapes with other values: floating-point tensors negated, others in reverse order."""
+        return self._changed(
+            lambda value: -value if value.is_floating_point() else value.flip(list(range(value.dim())))
+        )
 
     def double(self) -> Inputs:
         """The same inputs with floating-point tensors in float64."""
-        values = {
-            name: value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
-            for name, value in self.values.items()
-        }
-        return dataclasses.replace(self, values=values)
+        return self._changed(lambda value: value.double() if value.is_floating_point() else value)
 
     def to(self, device: str | torch.device) -> Inputs:
         """The same inputs on a device."""
-        moved = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in self.values.items()}
-        return dataclasses.replace(self, values=moved)
+        return self._changed(lambda value: value.to(device))
 
     def describe(self) -> tuple[dict[str, Any], ...]:
         """Name, shape, dtype and origin of each tensor."""
@@ -89,11 +80,42 @@ class Inputs:
         )
 
 
-def _resize(value: Any, old: int, new: int) -> Any:
-    if not isinstance(value, Tensor) or not value.dim() or value.shape[0] != old:
+def _each(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """A value, tensors in tuples, lists and dicts included, with each tensor changed."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(_each(item, change) for item in value))
+    if isinstance(value, tuple | list):
+        return type(value)(_each(item, change) for item in value)
+    if type(value) is dict:
+        return {key: _each(item, change) for key, item in value.items()}
+    return value
+
+
+def _tensors_in(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple | list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _tensors_in(item)
+
+
+def _resize(value: Tensor, old: int, new: int) -> Tensor:
+    if not value.dim() or value.shape[0] != old:
         return value
     repeats = -(-new // old)
     return value.repeat(repeats, *[1] * (value.dim() - 1))[:new].clone()
+
+
+def _other_extent(value: Tensor) -> Tensor:
+    def other(size: int) -> int:
+        return size if size == 1 else size * 3 // 4 // 32 * 32 if size >= 128 else size + (size + 1) // 2
+
+    if value.dim() < 2 or (value.is_floating_point() and value.dim() == 2):
+        return value
+    first = 2 if value.is_floating_point() else 1
+    return _extend(value, [size if dim < first else other(size) for dim, size in enumerate(value.shape)])
 
 
 def _extend(value: Tensor, shape: Sequence[int]) -> Tensor:

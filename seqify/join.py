@@ -33,6 +33,7 @@ _WHAT = {
     "shape": "another batch size runs different calls",
     "extent": "another size runs different calls",
     "dtype": "another dtype runs different calls",
+    "values": "other values run different calls",
 }
 
 
@@ -43,7 +44,8 @@ def join(base: Flow, other: Flow, axis: str) -> Flow:
     Args:
         base: the recording to keep.
         other: one of the same module in the other mode, or at another size.
-        axis: in what they differ: "mode", "shape" (the batch size), "extent" (any other size) or "dtype".
+        axis: in what they differ: "mode", "shape" (the batch size), "extent" (any other size), "dtype" or
+            "values".
 
     Raises:
         Refusal: SQ103 or SQ102, when the target's own calls differ.
@@ -64,8 +66,18 @@ def join(base: Flow, other: Flow, axis: str) -> Flow:
         raise _differs(longer[len(steps)], None, base, other, axis)
     if list(leaves(base.output)) != list(leaves(other.output)):
         raise _differs(base.steps[-1] if base.steps else None, None, base, other, axis)
-    written = tuple(sorted({*base.written, *other.written}))
-    return dataclasses.replace(base, steps=tuple(steps), written=written)
+    outputs = _Merger(base, other, axis)
+    output = outputs.merge(base.output, other.output)
+    return dataclasses.replace(
+        base,
+        steps=tuple(steps),
+        output=output,
+        odd=(*base.odd, axis) if outputs.differing else base.odd,
+        written=tuple(sorted({*base.written, *other.written})),
+        rebound=tuple(sorted({*base.rebound, *other.rebound})),
+        ragged=base.ragged or other.ragged,
+        moving=base.moving | {size for size, value in base.sizes.items() if other.sizes.get(size, value) != value},
+    )
 
 
 def _call(step: Step) -> tuple[Any, ...]:
@@ -81,7 +93,8 @@ def _mark(left: Step, right: Step, base: Flow, other: Flow, axis: str) -> Step:
         left = dataclasses.replace(left, mutates=True)
     if not merger.differing:
         return left
-    if axis == "mode" and merger.differing == [(False, True)]:
+    left_, right_ = merger.differing[0]
+    if axis == "mode" and len(merger.differing) == 1 and left_ is False and right_ is True:
         return dataclasses.replace(left, follows_training=True)
     return dataclasses.replace(left, varies=axis)
 
@@ -165,12 +178,12 @@ def _around(step: Step | None, flow: Flow) -> list[str]:
 
 def _odd_one(left: Step | None, right: Step | None, base: Flow, other: Flow) -> str:
     """
-    The submodule to keep whole where two recordings part: the outermost one that only one of them stands in, else the
+    The submodule to keep whole where two recordings part: the innermost one that only one of them stands in, else the
     innermost one that both stand in.
     """
     mine, theirs = _around(left, base), _around(right, other)
     alone = [path for path in theirs if path not in mine] or [path for path in mine if path not in theirs]
-    return alone[0] if alone else mine[-1] if mine else ""
+    return alone[-1] if alone else mine[-1] if mine else ""
 
 
 def _differs(left: Step | None, right: Step | None, base: Flow, other: Flow, axis: str) -> Refusal | KeepWhole:
@@ -184,26 +197,26 @@ def _differs(left: Step | None, right: Step | None, base: Flow, other: Flow, axi
         if step is not None
     )
     place = site.location() if site else None
-    return Refusal(Diagnostic("SQ103" if axis == "mode" else "SQ102", _WHAT[axis], place, notes=notes))
+    code = {"mode": "SQ103", "values": "SQ101"}.get(axis, "SQ102")
+    return Refusal(Diagnostic(code, _WHAT[axis], place, notes=notes))
 
 
 def bent_scopes(flow: Flow) -> list[str]:
     """
-    The outermost opened submodules that are no straight line.
+    The innermost opened submodules that are no straight line.
 
-    In a straight line each call takes the value of the one before and nothing else, and the last one's value is what
-    the submodule gives. A submodule inside one counts as one call.
+    In a straight line each call takes the value of the one before and nothing else, and the last one's value, alone, is
+    what the submodule gives. Whether what stands around a bent one is straight shows when that one is kept whole.
     """
     users = flow.users()
     bent: list[str] = []
     for path in flow.opened:
-        if any(path.startswith(f"{known}.") for known in bent):
-            continue
         inside = [step for step in flow.steps if step.scope == path or step.scope.startswith(f"{path}.")]
         line = all(
             list(step.values()) == [Ref(before.index)] and users[before.index] == [step.index]
             for before, step in itertools.pairwise(inside)
         )
-        if not line or (inside and (len(list(inside[0].values())) != 1 or inside[-1].shape is None)):
+        ends = bool(inside) and len(list(inside[0].values())) == 1 and flow.results.get(path) == Ref(inside[-1].index)
+        if not (line and ends):
             bent.append(path)
-    return bent
+    return [path for path in bent if not any(other.startswith(f"{path}.") for other in bent)]

@@ -13,7 +13,21 @@ from torch import Tensor, nn
 
 from seqify.flow import Ambient
 
-__all__ = ["alias", "ambient", "chance", "flatten", "name_of", "property_of", "state", "storage_of", "version_of"]
+__all__ = [
+    "HOOKS",
+    "alias",
+    "ambient",
+    "chance",
+    "changed_chance",
+    "flatten",
+    "held_by",
+    "name_of",
+    "property_of",
+    "state",
+    "storage_of",
+    "version_of",
+    "whole_state",
+]
 
 
 def flatten(value: Any) -> Iterator[Any]:
@@ -51,40 +65,76 @@ def storage_of(tensor: Tensor) -> int:
         return id(tensor)
 
 
-def ambient(autocast: tuple[tuple[str, Any, bool], ...] = (), grad: bool | None = None) -> Ambient:
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+def ambient(
+    autocast: tuple[tuple[str, Any, bool], ...] = (), grad: bool | None = None, enabled: bool = False
+) -> Ambient:
     """
     What surrounds the call that is made now.
 
     Args:
         autocast: the autocast blocks that forward has entered.
         grad: whether gradients were on when forward began.
+        enabled: whether forward has switched them on itself.
     """
     saving = torch._C._autograd._top_saved_tensors_default_hooks(True) is not None
     now = torch.is_grad_enabled()
-    return Ambient(None if now == grad else now, torch.is_inference_mode_enabled(), autocast, saving)
+    return Ambient(
+        None if now == grad and not (enabled and now) else now, torch.is_inference_mode_enabled(), autocast, saving
+    )
 
 
 def chance() -> tuple[int, int]:
     """A fingerprint of the random generators of Python and NumPy, which torch knows nothing of."""
     numpy = sys.modules.get("numpy.random")
-    return hash(random.getstate()), hash(numpy.get_state()[1].tobytes()) if numpy is not None else 0
+    drawn = 0
+    if numpy is not None:
+        _, numbers, *rest = numpy.get_state()
+        drawn = hash((numbers.tobytes(), *rest))
+    return hash(random.getstate()), drawn
 
 
-def state(module: nn.Module) -> dict[str, Any]:
-    """What forward must leave alone: the attributes of a module, tensors by identity and version."""
+def changed_chance(before: tuple[int, int], now: tuple[int, int]) -> bool:
+    """Whether one of the generators was used; one that was only imported was not."""
+    return before[0] != now[0] or (before[1] != now[1] and before[1] != 0)
+
+
+def state(module: nn.Module, versions: bool = True) -> dict[str, Any]:
+    """What forward must leave alone: the attributes of a module, tensors by identity, and by version if that counts."""
     found: dict[str, Any] = {}
     for name, value in itertools.chain(vars(module).items(), module._parameters.items(), module._buffers.items()):
         if isinstance(value, Tensor):
-            found[name] = (id(value), version_of(value))
+            found[name] = (id(value), version_of(value) if versions else 0)
         elif isinstance(value, int | float | str | bool | bytes | None):
             found[name] = value
         elif isinstance(value, tuple):
             found[name] = repr(value)
         elif isinstance(value, list | dict | set) and not name.startswith("_"):
             found[name] = (id(value), len(value))
+        elif isinstance(value, random.Random):
+            found[name] = hash(value.getstate())
+        elif type(value).__module__.startswith("numpy.random") and hasattr(value, "bit_generator"):
+            found[name] = repr(value.bit_generator.state)
+        elif isinstance(value, torch.Generator):
+            found[name] = hash(value.get_state().numpy().tobytes())
         elif not name.startswith("_"):
             found[name] = id(value)
     return found
+
+
+def whole_state(module: nn.Module) -> list[Any]:
+    """The same for a module and all in it, with hooks and children; a tensor written in place stays the same one."""
+    return [
+        (
+            state(part, versions=False),
+            part.training,
+            [(name, id(child)) for name, child in part._modules.items()],
+            [len(getattr(part, name, ())) for name in HOOKS],
+        )
+        for part in module.modules()
+    ]
 
 
 def property_of(func: Any) -> str:
@@ -98,3 +148,20 @@ def name_of(func: Any) -> str:
         return f"torch.Tensor.{name}"
     module = getattr(func, "__module__", None) or "torch"
     return f"{module.replace('torch._C._nn', 'torch.nn.functional')}.{name}"
+
+
+def held_by(value: Any) -> Iterator[Any]:
+    """What a function keeps: in its closure, its defaults, its owner, or as arguments of a partial."""
+    if isinstance(value, nn.Module):
+        yield value
+        return
+    for cell in getattr(value, "__closure__", None) or ():
+        yield cell.cell_contents
+        if callable(cell.cell_contents) and cell.cell_contents is not value:
+            yield from held_by(cell.cell_contents)
+    yield from getattr(value, "__defaults__", None) or ()
+    yield from (getattr(value, "__kwdefaults__", None) or {}).values()
+    yield from getattr(value, "args", ()) if hasattr(value, "func") else ()
+    yield from getattr(value, "keywords", {}).values() if hasattr(value, "func") else ()
+    if callable(value) and getattr(value, "__self__", None) is not None:
+        yield value.__self__

@@ -175,7 +175,11 @@ def _observe(module: nn.Module, inputs: Inputs, openness: Openness, mode: str) -
         shaped = _attempt(module, other, False, openness)
         if isinstance(shaped, Flow):
             flow = join(flow, shaped, "shape")
-    if _names_dtype(flow):
+    if flow.ragged:
+        changed = _attempt(module, inputs.turned(), False, openness)
+        if isinstance(changed, Flow):
+            flow = join(flow, changed, "values")
+    if flow.reads_dtype or _names_dtype(flow):
         wide = _attempt(copied(module).double(), inputs.double(), False, openness)
         if isinstance(wide, Flow):
             flow = _compare_other(flow, wide, "dtype", f"the dtype {str(flow.dtype).removeprefix('torch.')}")

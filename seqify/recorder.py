@@ -15,11 +15,8 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 import sys
 from collections.abc import Callable, Mapping
-from types import CodeType
 from typing import Any
 
 import torch
@@ -28,28 +25,41 @@ from torch.overrides import TorchFunctionMode
 
 from seqify.diagnostics import Diagnostic
 from seqify.errors import Refusal
-from seqify.flow import AttrRef, Guard, InputRef, Kept, Loose, Made, Ref, Site, SizeOf, SizeOp, Step
-from seqify.looks import alias, ambient, chance, flatten, name_of, property_of, state, storage_of, version_of
+from seqify.flow import Guard, InputRef, Kept, Ref, Site, SizeOf, SizeOp, Step
+from seqify.looks import (
+    alias,
+    ambient,
+    chance,
+    changed_chance,
+    flatten,
+    held_by,
+    name_of,
+    property_of,
+    state,
+    storage_of,
+    version_of,
+    whole_state,
+)
 from seqify.openness import Openness
+from seqify.references import LIBRARIES, References
 from seqify.sizes import TracedFloat, TracedInt, size_product
 
 __all__ = ["KeepWhole", "NeedsNumbers", "Recorder", "Undecided"]
 
-_TORCH = os.path.dirname(torch.__file__) + os.sep
-_HERE = os.path.dirname(__file__) + os.sep
-_LIBRARIES = f"{os.sep}einops{os.sep}"
 _READS_VALUES = {"__bool__", "item", "__int__", "__float__", "__index__", "__complex__", "__contains__", "equal",
                  "allclose", "is_nonzero"}  # fmt: skip
 _YES_OR_NO = {"__bool__", "__contains__", "equal", "allclose", "is_nonzero"}
 _LEAVES_TORCH = {"tolist", "numpy", "__array__", "__dlpack__", "data_ptr", "storage", "untyped_storage"}
-_HANGS_ON = {"register_hook", "register_post_accumulate_grad_hook", "backward"}
+_HANGS_ON = {"register_hook", "register_post_accumulate_grad_hook", "backward", "set_", "resize_", "__set__"}
+_DTYPES = {"dtype", "element_size", "itemsize", "is_floating_point", "type", "nbytes"}
 _CHECKS = {"_assert", "_assert_async"}
 _DRAWS = {"dropout", "dropout1d", "dropout2d", "dropout3d", "dropout_", "alpha_dropout", "feature_alpha_dropout",
           "rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "bernoulli", "bernoulli_",
           "multinomial", "normal", "normal_", "uniform_", "exponential_", "geometric_", "cauchy_", "log_normal_",
           "random_", "poisson", "rrelu", "rrelu_", "gumbel_softmax", "fractional_max_pool2d"}  # fmt: skip
 # the shape of what these give depends on values
-_RAGGED = {"nonzero", "argwhere", "masked_select", "unique", "unique_consecutive", "bincount", "_unique2"}
+_RAGGED = {"nonzero", "argwhere", "masked_select", "unique", "unique_consecutive", "bincount", "_unique2",
+           "one_hot", "repeat_interleave", "_nnz", "_values", "_indices", "values", "indices", "to_sparse"}  # fmt: skip
 
 
 class KeepWhole(BaseException):
@@ -72,12 +82,15 @@ class NeedsNumbers(BaseException):
     """A constant is read while the recording runs on shapes alone."""
 
 
-class Recorder(TorchFunctionMode):
+class Recorder(TorchFunctionMode, References):
     """The state of one recording."""
 
-    def __init__(self, root: nn.Module, arguments: Mapping[str, Any], openness: Openness) -> None:
+    def __init__(
+        self, root: nn.Module, arguments: Mapping[str, Any], openness: Openness, watches_chance: bool = False
+    ) -> None:
         super().__init__()
-        self.root, self.openness = root, openness
+        self._start(root)
+        self.openness = openness
         self.active = False
         self.inside = 0  # > 0 within a whole submodule or a torch call
         self.steps: list[Step] = []
@@ -88,116 +101,25 @@ class Recorder(TorchFunctionMode):
         self.scopes: list[tuple[str, nn.Module]] = [("", root)]
         self.sizes: dict[SizeOf, int] = {}
         self.refusal: Refusal | None = None
-        self.hook = self.guard  # one bound method: what carries another one is of another recording
-        self.paths: dict[int, str] = {}
-        for path, module in root.named_modules():
-            self.paths.setdefault(id(module), path)
-        self.registered: dict[int, str] = {}
-        for path, tensor in itertools.chain(root.named_parameters(), root.named_buffers()):
-            self.registered.setdefault(id(tensor), path)
-        self.values: dict[int, Ref | InputRef] = {}
-        self.alive: list[Any] = []  # an id is only a name while its object lives
+        # two bound methods, made once: what carries another one is of another recording
+        self.hook, self.ragged_hook = self.guard, self._ragged_hook
+        self.reads_dtype = False
+        self.results: dict[str, Any] = {}
+        self.enabled = 0  # blocks that switch gradients on
+        self.default_dtype = torch.get_default_dtype()
+        self.states = {id(part): whole_state(part) for part in root.modules() if part is not root}
         self.constant: list[bool] = []  # for each step, whether it is the same for all inputs, weights and seeds
         self.ragged: set[int] = set()  # steps whose shape depends on values
         self.touched: set[int] = set()  # storages that something not constant was written to
-        self.chance = chance()
+        self.watches_chance = watches_chance
+        self.chance = chance() if watches_chance else (0, 0)
         self.autocast: tuple[tuple[str, Any, bool], ...] = ()
         self.grad = torch.is_grad_enabled()
         self.asked: set[Site] = set()
-        self.positions: dict[CodeType, list[tuple[int | None, ...]]] = {}
         for name, value in arguments.items():
             self.bind(value, InputRef(name))
 
-    # -- names for values
-
-    def bind(self, value: Any, reference: Ref | InputRef) -> None:
-        if isinstance(value, Tensor):
-            self.values[id(value)] = reference
-            self.alive.append(value)
-        elif isinstance(value, tuple | list):
-            for index, item in enumerate(value):
-                self.bind(item, type(reference)(*_first(reference), (*reference.item, index)))
-        elif isinstance(value, Mapping):
-            for key, item in value.items():
-                self.bind(item, type(reference)(*_first(reference), (*reference.item, key)))
-        elif fields := getattr(value, "__dataclass_fields__", None):
-            for key in fields:
-                self.bind(getattr(value, key, None), type(reference)(*_first(reference), (*reference.item, key)))
-
-    def reference(self, value: Any) -> Any:
-        if isinstance(value, Tensor):
-            known = self.values.get(id(value))
-            if known is not None:
-                return known
-            path = self.registered.get(id(value))
-            return AttrRef(path) if path is not None else Loose(self.holder(value))
-        if isinstance(value, TracedInt | TracedFloat):
-            if value.hook is self.hook:
-                return value.expression
-            return int.__int__(value) if isinstance(value, int) else float.__float__(value)
-        if type(value) in _ATOMS:
-            return value
-        if isinstance(value, torch.Size | tuple):
-            items = [self.reference(item) for item in value]
-            return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
-        if isinstance(value, list):
-            return [self.reference(item) for item in value]
-        if isinstance(value, Mapping):
-            parts = {key: self.reference(item) for key, item in value.items()}
-            return parts if type(value) is dict else Made(type(value), parts)
-        if isinstance(value, slice):
-            return slice(*(self.reference(item) for item in (value.start, value.stop, value.step)))
-        held = getattr(value, "__dict__", None)
-        if held and any(isinstance(item, Tensor) for item in flatten(list(held.values()))):
-            if hasattr(value, "__dataclass_fields__"):
-                return Made(
-                    type(value), {key: self.reference(getattr(value, key)) for key in type(value).__dataclass_fields__}
-                )
-            if not isinstance(value, nn.Module | type) and not callable(value):
-                return Loose("")  # an object that forward keeps tensors in
-        return value
-
-    def holder(self, value: Any) -> str:
-        """Which attribute holds something that is registered nowhere; empty when none does."""
-        for path, module in self.root.named_modules():
-            for name, held in vars(module).items():
-                if name in ("_parameters", "_buffers", "_modules"):
-                    continue
-                here = f"{path}.{name}" if path else name
-                if held is value:
-                    return f"self.{here}"
-                items = (
-                    held.items()
-                    if isinstance(held, dict)
-                    else enumerate(held)
-                    if isinstance(held, list | tuple)
-                    else ()
-                )
-                for key, item in items:
-                    if item is value:
-                        return f"self.{here}[{key!r}]"
-        return ""
-
-    # -- places
-
-    def site(self) -> Site | None:
-        """Where the user's code stands now: its innermost frame."""
-        frame = sys._getframe(1)
-        while frame is not None:
-            code = frame.f_code
-            name = code.co_filename
-            if not name.startswith((_HERE, _TORCH)) and _LIBRARIES not in name:
-                table = self.positions.get(code)
-                if table is None:
-                    table = self.positions[code] = list(code.co_positions())
-                row, end_row, column, end_column = table[frame.f_lasti // 2]
-                if row is None or end_row is None or column is None or end_column is None:
-                    return None
-                return Site(name, row, column, end_row, end_column, code.co_qualname, code.co_firstlineno)
-            if frame.f_back is None:
-                return None
-            frame = frame.f_back
-        return None
+    # -- where the recording stands
 
     @property
     def scope(self) -> str:
@@ -208,7 +130,7 @@ class Recorder(TorchFunctionMode):
     def guard(self, condition: str, value: Any, test: SizeOp) -> None:
         if not self.active or self.inside:
             return
-        if sys._getframe(3).f_code.co_filename.find(_LIBRARIES) >= 0:
+        if sys._getframe(3).f_code.co_filename.find(LIBRARIES) >= 0:
             return  # a cache that is looked up by size
         self.guards.append(Guard(condition, value, self.site(), test, len(self.steps)))
 
@@ -229,7 +151,7 @@ class Recorder(TorchFunctionMode):
 
     def check_chance(self) -> None:
         """Refuse a forward that has drawn from a generator that is not torch's."""
-        if (now := chance()) != self.chance:
+        if self.watches_chance and changed_chance(self.chance, now := chance()):
             self.chance = now
             raise self.refuse("SQ106", "forward draws random numbers from Python's `random` or from NumPy")
 
@@ -254,8 +176,14 @@ class Recorder(TorchFunctionMode):
         if any(id(tensor) not in self.registered for tensor in module.parameters()) and not path.startswith("?"):
             raise self.refuse("SQ105", f"forward gives `{path}` other parameters before it calls it")
         self.check_chance()
+        if id(module) in self.states and whole_state(module) != self.states[id(module)]:
+            raise self.refuse("SQ105", f"forward changes `{path}` before it calls it")
         result = self._step("module", path, module, args, kwargs, lambda: original(module, *args, **kwargs))
-        self.chance = chance()  # what a whole submodule draws is its own affair
+        if self.watches_chance:
+            self.chance = chance()  # what a whole submodule draws is its own affair
+        for part in module.modules():  # and so is what it keeps
+            if id(part) in self.states:
+                self.states[id(part)] = whole_state(part)
         return result
 
     def _open(
@@ -277,6 +205,7 @@ class Recorder(TorchFunctionMode):
         if (after := state(module)) != before:
             names = [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
             raise KeepWhole(Kept(path, f"its forward changes `{sorted(names)[0]}`"))
+        self.results[path] = self.reference(result)
         return result
 
     def call_opaque(
@@ -290,9 +219,12 @@ class Recorder(TorchFunctionMode):
         """A call whose inside torch hides: one step, which `function` can do again and `run` does now."""
         if not self.active or self.inside:
             return run(*args, **kwargs)
-        closures = [cell.cell_contents for arg in flatten(args) for cell in getattr(arg, "__closure__", None) or ()]
-        if any(isinstance(held, Tensor) for held in flatten(closures)):
-            raise self.refuse("SQ104", f"`{target}` is given a function that holds tensors")
+        if any(
+            isinstance(held, Tensor | nn.Module | TracedInt | TracedFloat)
+            for arg in flatten(args)
+            for held in flatten(list(held_by(arg)))
+        ):
+            raise self.refuse("SQ104", f"`{target}` is given a function that holds tensors, modules or sizes")
         return self._step("function", target, function, args, kwargs, lambda: run(*args, **kwargs))
 
     def __torch_function__(
@@ -306,6 +238,8 @@ class Recorder(TorchFunctionMode):
             return self._values(func, name, args, kwargs)
         if name in _HANGS_ON:
             raise self.refuse("SQ104", f"forward calls `{name}` on a tensor")
+        if kwargs.get("generator") is not None:
+            raise self.refuse("SQ106", f"forward draws from a generator of its own (`{name}`)")
         if name == "__iter__":
             return iter(self._iterate(args[0]))
         if name == "__get__" or name in ("size", "numel", "nelement", "__len__", "dim"):
@@ -345,9 +279,33 @@ class Recorder(TorchFunctionMode):
         self.guard(f"iterate over {count}", count, SizeOp("eq", (size, count)))
         return self._step("function", "torch.unbind", torch.unbind, (value,), {}, lambda: torch.unbind(value))
 
+    def _count(self, name: str, result: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """How many parts a call gives may follow from a size."""
+        value = args[0] if args else None
+        if not isinstance(value, Tensor) or not isinstance(result, tuple | list):
+            return
+        dim = kwargs.get("dim", args[-1] if len(args) == (2 if name == "unbind" else 3) else 0)
+        if not isinstance(dim, int):
+            return
+        size = SizeOf(self.reference(value), int(dim) % max(value.dim(), 1))
+        self.sizes[size] = int(value.shape[size.dim])
+        test = SizeOp("eq", (size, len(result)))
+        if name == "split":
+            part = args[1] if len(args) > 1 else kwargs.get("split_size", kwargs.get("split_size_or_sections"))
+            if not isinstance(part, int):
+                return
+            test = SizeOp("eq", (SizeOp("ceil", (SizeOp("truediv", (size, self.reference(part))),)), len(result)))
+        text = f"{name} gives {len(result)} parts"
+        self.guards.append(Guard(text, len(result), self.site(), test, len(self.steps), True))
+
     def _read(self, func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A property or size of a tensor: no step, unless it is a tensor (`x.T`)."""
         result = func(*args, **kwargs)
+        if name == "__get__" and isinstance(result, bool | torch.dtype | int):
+            asked = property_of(func)
+            self.reads_dtype = self.reads_dtype or asked in _DTYPES
+            if asked == "requires_grad":
+                self.surrounding(asked, result)
         if isinstance(result, Tensor):
             if id(result) in self.values or id(result) in self.registered:
                 return result
@@ -367,10 +325,16 @@ class Recorder(TorchFunctionMode):
             return TracedInt(result, size_product(source, range(args[0].dim())), self.hook)
         return result
 
+    def surrounding(self, name: str, value: Any) -> None:
+        """Note a question whose answer is another one under `no_grad`, `autocast` and the like."""
+        if self.scope:
+            raise KeepWhole(Kept(self.scope, f"its forward asks `{name}`", self.site()))
+        self.guards.append(Guard(name, value, self.site(), None, len(self.steps)))
+
     def _size(self, value: int, size: SizeOf) -> TracedInt:
         self.sizes[size] = value
         if isinstance(size.value, Ref) and size.value.step in self.ragged:
-            return TracedInt(value, size, self._ragged_hook)
+            return TracedInt(value, size, self.ragged_hook)
         return TracedInt(value, size, self.hook)
 
     def _ragged_hook(self, condition: str, value: Any, test: SizeOp) -> None:
@@ -388,7 +352,9 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         references = self.reference(args), self.reference(kwargs)
         site = self.site()
-        around = ambient(self.autocast, self.grad)
+        around = ambient(self.autocast, self.grad, self.enabled > 0)
+        if torch.get_default_dtype() != self.default_dtype:
+            raise self.refuse("SQ104", "forward changes the default dtype")
         tensors = [value for value in flatten((args, kwargs)) if isinstance(value, Tensor)]
         self.inside += 1
         try:
@@ -405,7 +371,10 @@ class Recorder(TorchFunctionMode):
             name = target.rpartition(".")[2]
             asks = kind == "function" and not mutates and not (name in _CHECKS and tensors)
             if asks and not any(isinstance(item, Tensor) for item in flatten(result)):
+                self.reads_dtype = self.reads_dtype or name in _DTYPES
                 return result  # a question about torch or a tensor: torch.is_grad_enabled(), x.is_contiguous()
+            if name in ("split", "unbind"):
+                self._count(name, result, args, kwargs)
             index = len(self.steps)
             draws = kind == "function" and (name in _DRAWS or bool(kwargs.get("dropout_p")))
             self._learn(kind, name, index, tensors, args, mutates, draws)
@@ -457,13 +426,6 @@ class Recorder(TorchFunctionMode):
             )
             if taken or masked or name in _RAGGED or (name == "where" and len(args) == 1):
                 self.ragged.add(index)
-
-
-_ATOMS = {int, float, bool, str, type(None), torch.dtype, torch.device, complex}
-
-
-def _first(reference: Ref | InputRef) -> tuple[Any]:
-    return (reference.step,) if isinstance(reference, Ref) else (reference.name,)
 
 
 def _short(value: Any) -> Any:

@@ -19,7 +19,16 @@ from typing import Any
 
 from seqify.flow import AttrRef, InputRef, Loose, Ref, SizeOf, SizeOp
 
-__all__ = ["OPERATIONS", "TracedFloat", "TracedInt", "equal_at_random", "evaluate", "size_product"]
+__all__ = [
+    "OPERATIONS",
+    "GuardHook",
+    "TracedFloat",
+    "TracedInt",
+    "equal_at_random",
+    "evaluate",
+    "plain_value",
+    "size_product",
+]
 
 GuardHook = Callable[[str, Any, SizeOp], None]
 
@@ -34,6 +43,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "floor": math.floor,
     "trunc": math.trunc,
     "round": round,
+    "pos": operator.pos,
 }
 
 
@@ -126,6 +136,8 @@ def _arithmetic(kind: type, base: type, name: str) -> None:
     op = name.strip("_").removeprefix("r") if reflected else name.strip("_")
 
     def method(self: Any, *others: Any) -> Any:
+        if len(others) > 1 and op == "pow":
+            return pow(base(self), *others)
         value = plain(self, *others)
         # an int leaves a float to the float's own reflected method, which knows the expression as well
         if value is NotImplemented and others and isinstance(others[0], float) and base is int:
@@ -152,11 +164,35 @@ def _comparison(kind: type, base: type, name: str, sign: str) -> None:
     setattr(kind, name, method)
 
 
+def plain_value(number: Any) -> Any:
+    """A traced number as Python's own, without a report."""
+    return int.__pos__(number) if isinstance(number, int) else float.__pos__(number)
+
+
+def _plain(kind: type, base: type, name: str) -> None:
+    plain = getattr(base, name)
+
+    def method(self: Any, *others: Any) -> Any:
+        value = plain(self, *others)
+        if value is not NotImplemented:
+            self._tell(f"{name.strip('_')}({self!s})", value, "eq", plain_value(self))
+        return value
+
+    setattr(kind, name, method)
+
+
+for _name in ("lshift", "rshift", "and", "or", "xor"):
+    _plain(TracedInt, int, f"__{_name}__")
+    _plain(TracedInt, int, f"__r{_name}__")
+for _name in ("__divmod__", "__rdivmod__", "__invert__", "bit_length", "bit_count", "to_bytes"):
+    _plain(TracedInt, int, _name)
+for _name in ("__divmod__", "__rdivmod__", "is_integer", "hex", "as_integer_ratio"):
+    _plain(TracedFloat, float, _name)
 for _kind, _base in ((TracedInt, int), (TracedFloat, float)):
     for _name in ("add", "sub", "mul", "floordiv", "mod", "truediv", "pow"):
         _arithmetic(_kind, _base, f"__{_name}__")
         _arithmetic(_kind, _base, f"__r{_name}__")
-    for _name in ("neg", "abs", "ceil", "floor", "trunc", "round"):
+    for _name in ("neg", "pos", "abs", "ceil", "floor", "trunc", "round"):
         _arithmetic(_kind, _base, f"__{_name}__")
     for _name, _sign in (("eq", "=="), ("ne", "!="), ("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">=")):
         _comparison(_kind, _base, f"__{_name}__", _sign)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import gc
 import importlib
 import inspect
 import itertools
@@ -25,9 +26,11 @@ import torch
 from torch import Tensor, nn
 
 from seqify.flow import AttrRef, Flow, InputRef
-from seqify.looks import flatten, state
+from seqify.looks import chance, changed_chance, flatten, state
 from seqify.openness import Openness
 from seqify.recorder import KeepWhole, NeedsNumbers, Recorder, Undecided
+from seqify.references import HERE, TORCH
+from seqify.sizes import TracedInt
 
 __all__ = ["Applied", "KeepWhole", "NeedsNumbers", "Undecided", "copied", "forward_code", "on_meta", "record"]
 
@@ -56,9 +59,7 @@ def on_meta(module: nn.Module) -> nn.Module:
     return copy.deepcopy(module, memo)
 
 
-def record(
-    module: nn.Module, inputs: Mapping[str, Any], training: bool, openness: Openness | None = None, own: bool = False
-) -> Flow:
+def record(module: nn.Module, inputs: Mapping[str, Any], training: bool, openness: Openness | None = None) -> Flow:
     """
     Run `module.forward(**inputs)` on a copy of the module and record the calls.
 
@@ -67,7 +68,6 @@ def record(
         inputs: the arguments of forward by name, on the module's device; they are cloned.
         training: the mode to run in.
         openness: which submodules are looked into; none when it is left out.
-        own: the module is the caller's to spend: no copy is made of it.
 
     Raises:
         Refusal: SQ101 or SQ104 where forward needs a tensor's values.
@@ -76,18 +76,46 @@ def record(
         NeedsNumbers: it needs the values of a constant, and the module is on the meta device.
         Exception: whatever forward itself raises.
     """
-    root = (module if own else copied(module)).train(training)
+    before = chance()
+    with _without_collections():
+        flow = _record(module, inputs, training, openness or Openness(), False)
+        if changed_chance(before, chance()):  # somebody drew from Python's or NumPy's generator: was it forward?
+            flow = _record(module, inputs, training, openness or Openness(), True)
+    return flow
+
+
+@contextlib.contextmanager
+def _without_collections() -> Iterator[None]:
+    """
+    Python's garbage collector looks at all live objects again and again, and a recording makes many that stay.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _record(
+    module: nn.Module, inputs: Mapping[str, Any], training: bool, openness: Openness, watches_chance: bool
+) -> Flow:
+    root = copied(module).train(training)
     arguments = {name: _fresh(value) for name, value in inputs.items()}
-    recorder = Recorder(root, arguments, openness or Openness())
+    recorder = Recorder(root, arguments, openness, watches_chance)
     before = state(root)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
+        _forget_shapes()
         with _patched(recorder), _counted(root, recorder), recorder:
             recorder.active = True
             try:
                 # not through __call__: hooks of the module itself are not part of forward
                 output = type(root).forward(root, **arguments)
                 recorder.check_chance()
+                if torch.default_generator.initial_seed() != 0:
+                    raise recorder.refuse("SQ106", "forward sets the seed")
             except (RuntimeError, NotImplementedError) as error:
                 if recorder.refusal is None and isinstance(error.__cause__, KeepWhole | NeedsNumbers | Undecided):
                     raise error.__cause__ from None
@@ -111,7 +139,30 @@ def record(
         dtype=typed[1],
         opened=tuple(recorder.opened),
         sizes=recorder.sizes,
+        given={name: _given(value) for name, value in inputs.items()},
+        results=recorder.results,
+        ragged=bool(recorder.ragged),
+        reads_dtype=recorder.reads_dtype,
+        rebound=tuple(name for name in written if _tensor_at(before.get(name)) != _tensor_at(after.get(name))),
     )
+
+
+def _given(value: Any) -> Any:
+    return tuple(value.shape) if isinstance(value, Tensor) else value
+
+
+def _tensor_at(known: Any) -> Any:
+    """The identity of a tensor, of what `state` knows of it."""
+    return known[0] if isinstance(known, tuple) else None
+
+
+def _forget_shapes() -> None:
+    """einops keeps what it worked out for a shape, with the sizes of an earlier recording in it."""
+    einops = sys.modules.get("einops.einops")
+    for name in ("_reconstruct_from_shape", "_prepare_transformation_recipe"):
+        clear = getattr(getattr(einops, name, None), "cache_clear", None)
+        if clear is not None:
+            clear()
 
 
 def _device(root: nn.Module, arguments: Mapping[str, Any]) -> torch.device:
@@ -145,11 +196,43 @@ def _replaced(owner: Any, name: str, made: Any) -> Iterator[None]:
         setattr(owner, name, original)
 
 
+def _asking(recorder: Recorder, name: str) -> Callable[..., Any]:
+    """A question about what surrounds forward, noted when forward itself asks it."""
+    original = getattr(torch, name)
+
+    def ask(*args: Any, **kwargs: Any) -> Any:
+        answer = original(*args, **kwargs)
+        asker = sys._getframe(1).f_code.co_filename
+        if recorder.active and not recorder.inside and not asker.startswith((TORCH, HERE)):
+            recorder.surrounding(f"torch.{name}()", answer)
+        return answer
+
+    return ask
+
+
+def _callers(root: nn.Module) -> set[type]:
+    """The classes, of whose modules the root is made, that define a `__call__` of their own."""
+    found = set()
+    for kind in {type(module) for module in root.modules()}:
+        owner = next(base for base in kind.__mro__ if "__call__" in vars(base))
+        if owner is not nn.Module and inspect.isfunction(vars(owner)["__call__"]):
+            found.add(owner)
+    return found
+
+
+def _caller(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., Any]:
+    def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        return recorder.call_module(original, module, args, kwargs)
+
+    return call
+
+
 class Applied:
     """`kind.apply` of an autograd function, as it is when no recording runs."""
 
     def __init__(self, kind: type[torch.autograd.Function]) -> None:
         self.kind = kind
+        self.__name__ = f"{kind.__name__}.apply"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Applied) and other.kind is self.kind
@@ -170,6 +253,8 @@ def _patched(recorder: Recorder) -> Iterator[None]:
     script_call = torch._C.ScriptFunction.__call__
     entered: Callable[..., Any] = torch.autocast.__enter__
     left: Callable[..., Any] = torch.autocast.__exit__
+    enabled: Callable[..., Any] = torch.enable_grad.__enter__
+    disabled: Callable[..., Any] = torch.enable_grad.__exit__
     transforms = importlib.import_module("torch._functorch.apis") if "torch._functorch.apis" in sys.modules else None
 
     def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
@@ -191,6 +276,14 @@ def _patched(recorder: Recorder) -> Iterator[None]:
         recorder.autocast += ((block.device, block.fast_dtype, block._enabled),)
         return entered(block)
 
+    def enable(block: Any) -> None:
+        recorder.enabled += 1
+        enabled(block)
+
+    def disable(block: Any, *error: Any) -> None:
+        recorder.enabled -= 1
+        disabled(block, *error)
+
     def leave(block: Any, *error: Any) -> Any:
         recorder.autocast = recorder.autocast[:-1]
         return left(block, *error)
@@ -201,6 +294,12 @@ def _patched(recorder: Recorder) -> Iterator[None]:
         stack.enter_context(_replaced(torch._C.ScriptFunction, "__call__", call_script))
         stack.enter_context(_replaced(torch.autocast, "__enter__", enter))
         stack.enter_context(_replaced(torch.autocast, "__exit__", leave))
+        stack.enter_context(_replaced(torch.enable_grad, "__enter__", enable))
+        stack.enter_context(_replaced(torch.enable_grad, "__exit__", disable))
+        for name in ("is_grad_enabled", "is_inference_mode_enabled", "is_autocast_enabled", "get_autocast_dtype"):
+            stack.enter_context(_replaced(torch, name, _asking(recorder, name)))
+        for kind in _callers(recorder.root):
+            stack.enter_context(_replaced(kind, "__call__", _caller(recorder, vars(kind)["__call__"])))
         if transforms is not None:
             vmap: Callable[..., Any] = transforms.vmap_impl
 
@@ -213,7 +312,7 @@ def _patched(recorder: Recorder) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _counted(root: nn.Module, recorder: Recorder) -> Iterator[None]:
-    """`len(x)` in a forward keeps its size; the built-in always returns a plain int."""
+    """`len(x)` and `range(n)` in the files of the classes keep or report the size; the built-ins see a plain int."""
 
     def traced_len(value: Any) -> int:
         return value.shape[0] if isinstance(value, Tensor) and value.dim() else len(value)
@@ -221,15 +320,32 @@ def _counted(root: nn.Module, recorder: Recorder) -> Iterator[None]:
     opened = [root, *root.modules()] if recorder.openness.depth != 0 else [root]
     spaces = {}
     for kind in {type(module) for module in opened}:
-        function = inspect.unwrap(kind.forward)
-        names = getattr(function, "__globals__", None)
-        if names is not None and not kind.__module__.startswith("torch.") and "len" in function.__code__.co_names:
+        if kind.__module__.startswith("torch."):
+            continue
+        names = getattr(inspect.unwrap(kind.forward), "__globals__", None)
+        if names is not None:
             spaces[id(names)] = names
-    patched = [names for names in spaces.values() if "len" not in names]
-    for names in patched:
-        names["len"] = traced_len
+    patched = []
+    for names in spaces.values():
+        for name, made in (("len", traced_len), ("range", _TracedRange)):
+            if name not in names:
+                names[name] = made
+                patched.append((names, name))
     try:
         yield
     finally:
-        for names in patched:
-            del names["len"]
+        for names, name in patched:
+            del names[name]
+
+
+class _RangeKind(type):
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, range)
+
+    def __call__(cls, *bounds: Any) -> range:
+        # what is done as often as a size says holds for that size alone
+        return range(*(int(bound) if isinstance(bound, TracedInt) else bound for bound in bounds))
+
+
+class _TracedRange(metaclass=_RangeKind):
+    """`range`, which reports the sizes that it is given."""

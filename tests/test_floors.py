@@ -20,7 +20,7 @@ FLOORS = {
         "inputs",
         "flow",
         "sizes",
-        "trace",
+        "tracing",
         "recorder",
         "looks",
         "openness",
@@ -29,6 +29,7 @@ FLOORS = {
         "constructed",
         "observe",
         "classes",
+        "references",
     },  # reading
     2: {"ops", "chains", "names", "order", "keymap", "plan"},  # thinking
     3: {"emit", "plain", "transplant", "diff", "trial", "checks"},  # writing, proving
@@ -42,8 +43,9 @@ UPWARD = {("report", "render")}
 
 PROVER = {"checks", "trial"}
 REWRITER = {
-    "trace",
+    "tracing",
     "recorder",
+    "references",
     "looks",
     "openness",
     "join",

@@ -13,7 +13,7 @@ from torch import nn
 from seqify.errors import Refusal
 from seqify.flow import AttrRef, Flow, InputRef, Loose, Ref, SizeOf, SizeOp, leaves
 from seqify.sizes import equal_at_random, size_product
-from seqify.trace import forward_code, on_meta, record
+from seqify.tracing import forward_code, on_meta, record
 
 X = torch.randn(8, 4)
 

@@ -20,10 +20,6 @@ import linecache
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
 from seqify.emit.layers import Writer
 from seqify.emit.layout import Node, call
 from seqify.emit.literal import CannotWrite
@@ -33,36 +29,20 @@ from seqify.flow import (
     DtypeOf,
     Flow,
     InputRef,
-    Loose,
-    Made,
     Ref,
     Site,
     SizeOf,
-    SizeOp,
     Step,
     leaves,
     size_leaves,
     walk,
 )
-from seqify.tracing import Applied
+from seqify.plain.expressions import IN_PLACE, Expressions
 
 __all__ = ["ForwardWriter"]
 
-_INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "true_divide": "/", "floor_divide": "//", "pow": "**",
-          "matmul": "@", "remainder": "%", "eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
-          "bitwise_and": "&", "bitwise_or": "|", "bitwise_xor": "^", "__and__": "&", "__or__": "|",
-          "__xor__": "^"}  # fmt: skip
-_REFLECTED = {"__radd__": "+", "__rsub__": "-", "__rmul__": "*", "__rdiv__": "/", "__rtruediv__": "/",
-              "__rfloordiv__": "//", "__rpow__": "**", "__rmatmul__": "@", "__rmod__": "%"}  # fmt: skip
-_IN_PLACE = {"__iadd__": "+=", "__isub__": "-=", "__imul__": "*=", "__idiv__": "/=", "__itruediv__": "/=",
-             "__ifloordiv__": "//=", "__ipow__": "**=", "__iand__": "&=", "__ior__": "|="}  # fmt: skip
-_ARITHMETIC = {"add": "+", "sub": "-", "mul": "*", "floordiv": "//", "mod": "%", "truediv": "/", "pow": "**"}
-_COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
-_TRAINING = {"dropout": 2, "alpha_dropout": 2, "dropout1d": 2, "dropout2d": 2, "dropout3d": 2, "batch_norm": 5,
-             "feature_alpha_dropout": 2, "rrelu": 3}  # fmt: skip
 
-
-class ForwardWriter:
+class ForwardWriter(Expressions):
     """
     The writer of one forward.
 
@@ -76,18 +56,12 @@ class ForwardWriter:
     def __init__(
         self, flow: Flow, places: Mapping[str, str], writer: Writer, shapes: Mapping[str, tuple[int, ...]]
     ) -> None:
+        super().__init__(flow, places, writer)
         self.shapes = shapes
-        self.flow, self.places, self.writer = flow, places, writer
-        self.owner: dict[Ref | InputRef, Ref | InputRef] = {}  # a value changed in place keeps the name it had
-        self.last: dict[Ref | InputRef, int] = {}
         self.size_uses: dict[SizeOf, int] = {}
-        self.names: dict[Ref | InputRef, str] = {}
         self.free_at: dict[str, int] = {}  # from which step on a name may be given to another value
-        self.size_names: dict[SizeOf, str] = {}
         self.lines: list[str] = []
         self.ambient = Ambient()
-        self.dtype = ""
-        self.now = -1
         self.last_lines = 0  # how many the last statement takes
         self.end = flow.steps[-1].index + 1 if flow.steps else 0
 
@@ -98,6 +72,8 @@ class ForwardWriter:
         Raises:
             CannotWrite: a step that no source can say, or that is not the same for other inputs.
         """
+        for reason, _ in self.flow.doubts():
+            raise CannotWrite("forward", reason)
         self.checks = sorted(self.flow.checks(), key=lambda guard: guard.step)
         steps = self._needed()
         self._count(steps)
@@ -106,7 +82,7 @@ class ForwardWriter:
             self.free_at[name] = self.last.get(InputRef(name), -1)
             self._read_sizes(InputRef(name))
         self._read_dtype(steps)
-        self._check_extent()
+        self._check_given()
         for step in steps:
             self._check(step.index)
             self.now = step.index
@@ -145,7 +121,7 @@ class ForwardWriter:
         for step in steps:
             reads = (step.args, step.kwargs)
             first = next((value for value in leaves(step.args) if isinstance(value, Ref | InputRef)), None)
-            if first is not None and step.target.rpartition(".")[2] in _IN_PLACE:
+            if first is not None and step.target.rpartition(".")[2] in IN_PLACE:
                 self.owner[Ref(step.index)] = self._owner(first)
             self._use(reads, step.index)
         for guard in self.checks:
@@ -159,12 +135,6 @@ class ForwardWriter:
         for size in size_leaves(value):
             if isinstance(size.value, Ref | InputRef):
                 self.size_uses[size] = max(index, self.size_uses.get(size, index))
-
-    def _owner(self, value: Ref | InputRef) -> Ref | InputRef:
-        whole = Ref(value.step) if isinstance(value, Ref) else InputRef(value.name)
-        while whole in self.owner:
-            whole = self.owner[whole]
-        return whole
 
     def _reads(self, value: Any) -> Iterator[Any]:
         yield from leaves(value)
@@ -259,20 +229,28 @@ class ForwardWriter:
             self.size_names = names
             self._assert(self._size(test), text)
 
-    def _check_extent(self) -> None:
-        if any(guard.condition.startswith("the sizes") for guard in self.flow.fixed):
-            for name in self.flow.inputs:
-                shape = self.shapes.get(name)
-                if shape is not None and len(shape) > 1:
+    def _check_given(self) -> None:
+        """What the class was written for besides sizes: inputs that are no tensors, and all sizes where they matter."""
+        fixed = any(guard.condition.startswith("the sizes") for guard in self.flow.fixed)
+        for name in self.flow.inputs:
+            shape = self.shapes.get(name)
+            if shape is not None:
+                if fixed and len(shape) > 1:
                     self._assert(f"tuple({name}.shape[1:]) == {shape[1:]}", f"inputs of shape (N, {str(shape[1:])[1:]}")
+                continue
+            value = self.flow.given.get(name)
+            if value is None or isinstance(value, bool):
+                self._assert(f"{name} is {value}", f"{name} = {value}")
+            elif isinstance(value, int | float | str):
+                self._assert(f"{name} == {value!r}", f"{name} = {value!r}".replace('"', "'"))
+            elif not isinstance(value, tuple | list | dict):
+                raise CannotWrite("forward", f"its input `{name}` is neither a tensor nor a plain value")
 
     def _assert(self, test: str, text: str) -> None:
         torch_ = self.writer.imports.name("torch")
         self._write_line(call(f"{torch_}._assert", [Node(test), Node(f'"this class was written for {text}"')]))
 
     def _step(self, step: Step) -> None:
-        if step.varies in _AXES:
-            raise CannotWrite(_here(step), f"an argument of `{step.target}` changes with the {_AXES[step.varies]}")
         node, statement = self._call(step)
         if statement:
             self._write_line(node)
@@ -289,168 +267,6 @@ class ForwardWriter:
         self._write_line(node.after(f"{name} = "))
         self._read_sizes(reference)
 
-    def _call(self, step: Step) -> tuple[Node, bool]:
-        """The expression of a step; True when it is a statement of its own, without a value."""
-        args = [self._value(item) for item in step.args]
-        kwargs = {name: self._value(item) for name, item in step.kwargs.items()}
-        if step.kind == "module":
-            if step.target.startswith("?"):
-                raise CannotWrite(step.target[1:] or "forward", "it is a module that is registered nowhere")
-            return call(self._place(step.target), args, kwargs), False
-        name = step.target.rpartition(".")[2]
-        if step.follows_training:
-            self._follow(step, name, args, kwargs)
-        if step.target.startswith("torch.Tensor."):
-            found = self._method(step, name, args, kwargs)
-            if found is not None:
-                return found
-        return call(self._function(step, name), args, kwargs), False
-
-    def _method(self, step: Step, name: str, args: list[Node], kwargs: dict[str, Node]) -> tuple[Node, bool] | None:
-        if getattr(step.function, "__name__", "") == "__get__":
-            return Node(f"{_atom(args[0])}.{name}"), False
-        if name == "__getitem__":
-            return Node(f"{_atom(args[0])}[{self._index(step.args[1])}]"), False
-        if name == "__setitem__":
-            return Node(f"{_atom(args[0])}[{self._index(step.args[1])}] = {args[2].flat}"), True
-        if not kwargs and len(args) == 2:
-            if name in _INFIX:
-                return Node(f"{_atom(args[0])} {_INFIX[name]} {_atom(args[1])}"), False
-            if name in _REFLECTED:
-                return Node(f"{_atom(args[1])} {_REFLECTED[name]} {_atom(args[0])}"), False
-            if name in _IN_PLACE:
-                return Node(f"{_atom(args[0])} {_IN_PLACE[name]} {args[1].flat}"), True
-        if name == "neg" and len(args) == 1:
-            return Node(f"-{_atom(args[0])}"), False
-        if name in ("__invert__", "bitwise_not") and len(args) == 1:
-            return Node(f"~{_atom(args[0])}"), False
-        if args and hasattr(Tensor, name) and isinstance(step.args[0], Ref | InputRef | AttrRef | Loose):
-            return call(f"{_atom(args[0])}.{name}", args[1:], kwargs), False
-        return None
-
-    def _follow(self, step: Step, name: str, args: list[Node], kwargs: dict[str, Node]) -> None:
-        """Write `self.training` for the flag that followed it."""
-        for key in ("training", "train"):
-            if step.kwargs.get(key) is False:
-                kwargs[key] = Node("self.training")
-                return
-        index = _TRAINING.get(name, len(args))
-        if index < len(args) and step.args[index] is False:
-            args[index] = Node("self.training")
-            return
-        flags = [key for key, value in step.kwargs.items() if value is False]
-        if len(flags) != 1 or any(value is False for value in step.args):
-            raise CannotWrite(_here(step), f"which argument of `{step.target}` follows `self.training` is not clear")
-        kwargs[flags[0]] = Node("self.training")
-
-    def _function(self, step: Step, name: str) -> str:
-        function, imports = step.function, self.writer.imports
-        if isinstance(function, Applied):
-            return f"{self.writer.reference(function.kind, _here(step), step.target)}.apply"
-        if vars(F).get(name) is function or _same_name(F, name, step):
-            return f"{imports.name('torch.nn.functional', alias='F')}.{name}"
-        for inside in ("", "special", "linalg", "fft", "amp"):
-            space = getattr(torch, inside) if inside else torch
-            if vars(space).get(name) is function or (not inside and _same_name(torch, name, step)):
-                imports.name("torch")
-                return ".".join(part for part in ("torch", inside, name) if part)
-        text = str(function)
-        if type(function).__name__ in ("OpOverload", "OpOverloadPacket"):
-            imports.name("torch")
-            return f"torch.ops.{text}"
-        if callable(function) and hasattr(function, "__qualname__"):
-            return self.writer.reference(function, _here(step), name)
-        raise CannotWrite(_here(step), f"`{step.target}` has no name that a file could import")
-
-    # -- values
-
-    def _place(self, path: str) -> str:
-        known = path
-        while known and known not in self.places:
-            known = known.rpartition(".")[0]
-        if not known:
-            raise CannotWrite(path, "it is not where the written file could reach it")
-        rest = path[len(known) + 1 :].split(".") if path != known else []
-        return self.places[known] + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in rest)
-
-    def _value(self, value: Any) -> Node:
-        if isinstance(value, Ref | InputRef):
-            text = self.names[self._owner(value)]
-            mapping = isinstance(value, InputRef)
-            for key in value.item:
-                text += f"[{key!r}]" if isinstance(key, int) or mapping else f".{key}"
-            return Node(text)
-        if isinstance(value, AttrRef):
-            return Node(self._place(value.path))
-        if isinstance(value, Loose):
-            raise CannotWrite(value.description or "forward", "it is a tensor that is registered nowhere")
-        if isinstance(value, SizeOf | SizeOp):
-            return Node(self._size(value))
-        if isinstance(value, DtypeOf):
-            torch_ = self.writer.imports.name("torch") if value.limit else ""
-            return Node(f"{torch_}.finfo({self.dtype}).{value.limit}" if value.limit else self.dtype)
-        if isinstance(value, Made):
-            kind = self.writer.reference(value.kind, "forward", value.kind.__name__)
-            return call(kind, (), {key: self._value(item) for key, item in value.parts.items()})
-        if type(value) in (tuple, list):
-            opening, closing = "()" if isinstance(value, tuple) else "[]"
-            lone = "," if isinstance(value, tuple) and len(value) == 1 else ""
-            return Node(opening, tuple(self._value(item) for item in value), closing, lone=lone)
-        if isinstance(value, tuple) and hasattr(value, "_fields"):
-            kind = self.writer.reference(type(value), "forward", type(value).__name__)
-            return call(kind, [self._value(item) for item in value])
-        if isinstance(value, dict):
-            items = [self._value(item).after(f"{key!r}: ".replace("'", '"')) for key, item in value.items()]
-            return Node("{", tuple(items), "}")
-        if isinstance(value, slice) and any(isinstance(part, SizeOf | SizeOp) for part in _bounds(value)):
-            return call("slice", [self._value(part) for part in _bounds(value)])
-        if isinstance(value, torch.device) and value == self.flow.device:
-            return Node(f"{self._anchor()}.device")
-        return self.writer.node(value, "forward", "an argument")
-
-    def _anchor(self) -> str:
-        """A tensor that is where the computation is."""
-        live = [name for value, name in self.names.items() if self.last.get(value, -1) >= self.now]
-        if live:
-            return live[-1]
-        raise CannotWrite("forward", "it names a device where no tensor is at hand")
-
-    def _index(self, value: Any) -> str:
-        items = value if type(value) is tuple else (value,)
-        texts = []
-        for item in items:
-            if isinstance(item, slice):
-                start, stop, step = ("" if part is None else self._value(part).flat for part in _bounds(item))
-                texts.append(f"{start}:{stop}" + (f":{step}" if step else ""))
-            else:
-                texts.append("..." if item is Ellipsis else self._value(item).flat)
-        return ", ".join(texts) + ("," if type(value) is tuple and len(value) == 1 else "") or "()"
-
-    def _size(self, value: Any) -> str:
-        if isinstance(value, SizeOf):
-            known = self.size_names.get(value)
-            return known or f"{_atom(self._value(value.value))}.size({value.dim})"
-        if not isinstance(value, SizeOp):
-            return repr(value)
-        operands = [self._size(item) for item in value.operands]
-        if value.op in _COMPARISONS:
-            return f" {_COMPARISONS[value.op]} ".join(operands)
-        if value.op in _ARITHMETIC:
-            if value.op == "mul" and value.operands[0] == 1:
-                return operands[1]
-            pair = (
-                f"({text})" if isinstance(item, SizeOp) and (item.op in _ARITHMETIC or item.op == "neg") else text
-                for item, text in zip(value.operands, operands, strict=True)
-            )
-            return f" {_ARITHMETIC[value.op]} ".join(pair)
-        if value.op in ("ceil", "floor"):
-            return f"{self.writer.imports.name('math')}.{value.op}({operands[0]})"
-        names = {"trunc": "int", "round": "round", "abs": "abs"}
-        return f"-({operands[0]})" if value.op == "neg" else f"{names[value.op]}({', '.join(operands)})"
-
-
-_AXES = {"shape": "batch size", "mode": "mode", "dtype": "dtype"}
-
 
 def _may_go(step: Step) -> bool:
     return step.target.startswith("torch.") and not step.target.rpartition(".")[2].startswith("_assert")
@@ -462,10 +278,6 @@ def _whole(value: Any) -> Any:
     return InputRef(value.name) if isinstance(value, InputRef) else value
 
 
-def _bounds(value: slice) -> tuple[Any, Any, Any]:
-    return value.start, value.stop, value.step
-
-
 def _blocks(ambient: Ambient) -> list[Any]:
     """The `with` blocks of an ambient state, outermost first."""
     blocks: list[Any] = []
@@ -474,27 +286,6 @@ def _blocks(ambient: Ambient) -> list[Any]:
     elif ambient.grad is not None:
         blocks.append("torch.enable_grad()" if ambient.grad else "torch.no_grad()")
     return [*blocks, *ambient.autocast]
-
-
-def _atom(node: Node) -> str:
-    """An operand: what is not a name, a call or a literal goes into brackets."""
-    text = node.flat
-    try:
-        tree = ast.parse(text, mode="eval").body
-    except SyntaxError:
-        return f"({text})"
-    simple = isinstance(tree, ast.Name | ast.Attribute | ast.Call | ast.Subscript | ast.Constant | ast.List)
-    negative = isinstance(tree, ast.UnaryOp) and isinstance(tree.operand, ast.Constant)
-    return text if simple or negative else f"({text})"
-
-
-def _same_name(space: Any, name: str, step: Step) -> bool:
-    """Whether a namespace offers a function under the name that the recorder saw."""
-    return step.target == f"{space.__name__}.{name}" and callable(getattr(space, name, None))
-
-
-def _here(step: Step) -> str:
-    return step.scope or "forward"
 
 
 @functools.lru_cache(maxsize=64)
