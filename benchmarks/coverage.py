@@ -92,7 +92,7 @@ def by_position(module: Any, given: dict[str, Any]) -> Any:
 
 
 def compare(model: Any, other: Any, inputs: dict[str, Any], call: Callable[..., Any] = by_name) -> str:
-    """`equal`, `differs`, or the error that the other one raises; a model that differs from its own copy is tried again."""
+    """`equal`, `differs` or the error that is raised; where the model differs from its own copy, it is tried again."""
     for _ in range(3):
         expected, found = answer(model, inputs, by_name), answer(other, inputs, call)
         if isinstance(found, str):

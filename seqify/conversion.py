@@ -30,6 +30,7 @@ from seqify.flow import Flow
 from seqify.inputs import Inputs
 from seqify.load import Model, build_in, load_target
 from seqify.observe import observe
+from seqify.openness import carries_more
 from seqify.ops import Words
 from seqify.plain import write_class
 from seqify.plan import Plan, Subject, make_plan
@@ -123,6 +124,11 @@ def anew(
     Raises:
         Refusal: SQ410, when a part of the model cannot be written as source; SQ1xx, when forward cannot be read.
     """
+    lost = carries_more(model.instance)
+    if lost is None and type(model.instance).train is not nn.Module.train:
+        lost = "its class has a `train` of its own"
+    if lost is not None:
+        raise Refusal(Diagnostic("SQ410", f"`{model.kind.__name__}` cannot be written anew: {lost}"))
     progress("reading forward")
     flow = observe(model.instance, example, wish.depth, wish.mode)
     if flow.written:
@@ -159,6 +165,7 @@ def anew(
         body = adopt(model.instance, written.instance, plain.paths)
         return transplant(body, outcome.plan, outcome.cls, outcome.converted)
 
+    outcome.new.train(model.instance.training)
     return dataclasses.replace(outcome, renames=renames, flow=flow, make=make, file=str(file))
 
 

@@ -98,10 +98,10 @@ class DtypeOf:
 
 @dataclass(frozen=True)
 class SizeOf:
-    """The size of a value along one dimension, as `x.size(0)` or `x.shape[0]`."""
+    """The size of a value along one dimension, as `x.size(0)` or `x.shape[0]`; without a dimension, `x.dim()`."""
 
     value: Ref | InputRef | AttrRef | Loose
-    dim: int
+    dim: int | None
 
 
 @dataclass(frozen=True)
@@ -237,6 +237,7 @@ class Flow:
     ragged: bool = False  # a shape depends on values
     moving: frozenset[SizeOf] = frozenset()  # the sizes that another recording saw change
     reads_dtype: bool = False
+    reads_rank: bool = False
     rebound: tuple[str, ...] = ()  # of `written`, what holds another tensor afterwards
     odd: tuple[str, ...] = ()  # axes along which a plain value in the output changes
     fixed: tuple[Guard, ...] = ()
@@ -252,12 +253,22 @@ class Flow:
                 seen.add(guard.test)
                 yield guard
 
+    @property
+    def fixed_dtype(self) -> bool:
+        """Whether forward was seen to do other things in another dtype."""
+        return any(guard.condition.startswith("the dtype") for guard in self.fixed)
+
+    @property
+    def fixed_sizes(self) -> bool:
+        """Whether it was seen to do other things at other sizes than the batch's."""
+        return any(guard.condition.startswith("the sizes") for guard in self.fixed)
+
     def doubts(self) -> Iterator[tuple[str, Site | None]]:
         """Why what is made of this flow would not hold for every input of the same shape, in train as in eval."""
         for axis in self.odd:
             yield f"a plain value in what forward returns changes with the {axis}", None
         for step in self.steps:
-            if step.varies in ("shape", "mode", "values", "dtype"):
+            if step.varies in ("shape", "mode", "values"):
                 yield f"an argument of `{step.target}` changes with the {AXES[step.varies]}", step.site
         for guard in self.guards:
             if guard.test is None and guard.value is not None and guard.condition.endswith(("()", "requires_grad")):

@@ -102,13 +102,21 @@ class _Writer:
 
     def check_given(self) -> None:
         """Inputs that are no tensors were taken as they were, and so were all sizes where they matter."""
-        fixed = any(guard.condition.startswith("the sizes") for guard in self.flow.fixed)
+        fixed = self.flow.fixed_sizes
+        if self.flow.fixed_dtype and self.flow.typed is not None:
+            dtype = self.graph.call_function(getattr, (self.argument(self.flow.typed), "dtype"))
+            same = self.graph.call_function(_is_same, (dtype, self.flow.dtype))
+            self.graph.call_function(torch._assert, (same, f"this graph holds in {self.flow.dtype}"))
         for name, value in self.flow.given.items():
             node = self.values[InputRef(name)]
             if value is None or isinstance(value, bool | int | float | str):
                 same = self.graph.call_function(_is_same, (node, value))
                 self.graph.call_function(torch._assert, (same, f"this graph holds where {name} is {value!r}"))
-            elif fixed and isinstance(value, tuple) and len(value) > 1 and all(type(size) is int for size in value):
+            elif self.flow.reads_rank and type(value) is tuple and all(type(size) is int for size in value):
+                rank = self.graph.call_method("dim", (node,))
+                same = self.graph.call_function(operator.eq, (rank, len(value)))
+                self.graph.call_function(torch._assert, (same, f"this graph holds where {name} has rank {len(value)}"))
+            if fixed and isinstance(value, tuple) and len(value) > 1 and all(type(size) is int for size in value):
                 same = self.graph.call_function(_has_sizes, (node, value[1:]))
                 self.graph.call_function(
                     torch._assert, (same, f"this graph holds where {name} has the sizes {value[1:]}")
@@ -205,6 +213,8 @@ class _Writer:
 
     def size(self, value: Any) -> Any:
         if isinstance(value, SizeOf):
+            if value.dim is None:
+                return self.graph.call_method("dim", (self.argument(value.value),))
             return self.graph.call_method("size", (self.argument(value.value), value.dim))
         if isinstance(value, SizeOp):
             operands = tuple(self.size(item) for item in value.operands)

@@ -41,16 +41,18 @@ class Inputs:
         old = self.batch
         return self._changed(lambda value: _resize(value, old, batch))
 
-    def with_extent(self) -> Inputs | None:
+    def with_extents(self) -> Iterator[Inputs]:
         """
-        The same inputs at another image size or sequence length: every dimension behind `(N, C)` of floating-point
-        tensors, behind `(N)` of the others, is smaller by a quarter, or larger by half when it is short. None when
-        there is no such dimension.
+        The same inputs at other sizes than the batch's, longer by half or, when they are long, shorter by a quarter:
+        first every dimension behind `(N, C)` of floating-point tensors and behind `(N)` of the others, an image size or
+        sequence length; then the second dimension alone, which is a length for some.
         """
 
-        found = self._changed(_other_extent)
-        pairs = zip(_tensors_in(found.values), _tensors_in(self.values), strict=True)
-        return None if all(new.shape == old.shape for new, old in pairs) else found
+        for change in (_other_extent, _other_second):
+            found = self._changed(change)
+            pairs = zip(_tensors_in(found.values), _tensors_in(self.values), strict=True)
+            if any(new.shape != old.shape for new, old in pairs):
+                yield found
 
     def turned(self) -> Inputs:
         """The same shapes with other values: floating-point tensors negated, others in reverse order."""
@@ -58,9 +60,9 @@ class Inputs:
             lambda value: -value if value.is_floating_point() else value.flip(list(range(value.dim())))
         )
 
-    def double(self) -> Inputs:
-        """The same inputs with floating-point tensors in float64."""
-        return self._changed(lambda value: value.double() if value.is_floating_point() else value)
+    def in_dtype(self, dtype: torch.dtype) -> Inputs:
+        """The same inputs with floating-point tensors in another dtype."""
+        return self._changed(lambda value: value.to(dtype) if value.is_floating_point() else value)
 
     def to(self, device: str | torch.device) -> Inputs:
         """The same inputs on a device."""
@@ -108,14 +110,21 @@ def _resize(value: Tensor, old: int, new: int) -> Tensor:
     return value.repeat(repeats, *[1] * (value.dim() - 1))[:new].clone()
 
 
-def _other_extent(value: Tensor) -> Tensor:
-    def other(size: int) -> int:
-        return size if size == 1 else size * 3 // 4 // 32 * 32 if size >= 128 else size + (size + 1) // 2
+def _other_size(size: int) -> int:
+    return size if size == 1 else size * 3 // 4 // 32 * 32 if size >= 128 else size + (size + 1) // 2
 
+
+def _other_second(value: Tensor) -> Tensor:
+    if value.dim() < 2 or not value.is_floating_point():
+        return value
+    return _extend(value, [_other_size(size) if dim == 1 else size for dim, size in enumerate(value.shape)])
+
+
+def _other_extent(value: Tensor) -> Tensor:
     if value.dim() < 2 or (value.is_floating_point() and value.dim() == 2):
         return value
     first = 2 if value.is_floating_point() else 1
-    return _extend(value, [size if dim < first else other(size) for dim, size in enumerate(value.shape)])
+    return _extend(value, [size if dim < first else _other_size(size) for dim, size in enumerate(value.shape)])
 
 
 def _extend(value: Tensor, shape: Sequence[int]) -> Tensor:

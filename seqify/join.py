@@ -58,7 +58,7 @@ def join(base: Flow, other: Flow, axis: str) -> Flow:
         if list(left.values()) != list(right.values()):
             raise _differs(left, right, base, other, axis)
         step = _mark(left, right, base, other, axis)
-        if step.scope and step.varies not in (None, left.varies) and axis not in ("extent", "dtype"):
+        if step.scope and step.varies not in (None, left.varies) and axis != "extent":
             raise KeepWhole(Kept(step.scope, f"an argument changes with the {axis}", step.site))
         steps.append(step)
     if len(base.steps) != len(other.steps):
@@ -72,6 +72,8 @@ def join(base: Flow, other: Flow, axis: str) -> Flow:
         base,
         steps=tuple(steps),
         output=output,
+        # what train alone decides holds for this size as well
+        guards=(*base.guards, *(guard for guard in other.guards if axis == "mode" and guard not in base.guards)),
         odd=(*base.odd, axis) if outputs.differing else base.odd,
         written=tuple(sorted({*base.written, *other.written})),
         rebound=tuple(sorted({*base.rebound, *other.rebound})),
@@ -156,6 +158,9 @@ def _number(value: Any, flow: Flow) -> Any:
         return value
 
 
+_SIMPLE = (bool, int, float, str, type(None), tuple)
+
+
 def _same(left: Any, right: Any) -> bool:
     if left is right:
         return True
@@ -163,7 +168,14 @@ def _same(left: Any, right: Any) -> bool:
         return bool(right != right)
     compare: Any = type(left).__eq__
     if compare is object.__eq__ and type(left).__module__ != "torch":
-        return True  # two copies of the model hold two copies of such an object
+        # two copies of the model hold two copies of such an object
+        mine, theirs = getattr(left, "__dict__", {}), getattr(right, "__dict__", {})
+        if callable(left):
+            return getattr(left, "__code__", None) == getattr(right, "__code__", None)
+        return mine.keys() == theirs.keys() and all(
+            type(mine[key]) is type(theirs[key]) and (not isinstance(mine[key], _SIMPLE) or mine[key] == theirs[key])
+            for key in mine
+        )
     try:
         return bool(left == right)
     except (RuntimeError, ValueError, TypeError):  # an array, which is not one answer

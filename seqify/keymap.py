@@ -121,7 +121,9 @@ def make_keymap(old: nn.Module, new: nn.Module, renames: Mapping[str, str]) -> K
     if unpaired:
         raise CannotAsk(Diagnostic("SQ608", f"no partner for `{sorted(unpaired)[0]}`"))
     old_parameters, new_parameters = _names(old.named_parameters()), _names(new.named_parameters())
-    position = {moved(name): index for index, name in enumerate(old_parameters)}
+    # a shared parameter counts once, under its first name, which is another one where the order is another one
+    place = {id(item): index for index, item in enumerate(old.parameters())}
+    position = {moved(name): place[id(item)] for name, item in old.named_parameters(remove_duplicate=False)}
     every = [
         *_names(old.named_parameters(remove_duplicate=False)),
         *_names(old.named_buffers(remove_duplicate=False)),

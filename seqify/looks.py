@@ -101,6 +101,10 @@ def changed_chance(before: tuple[int, int], now: tuple[int, int]) -> bool:
     return before[0] != now[0] or (before[1] != now[1] and before[1] != 0)
 
 
+_OWN = frozenset(vars(nn.Module()))  # what every module has
+_FEW = 64
+
+
 def state(module: nn.Module, versions: bool = True) -> dict[str, Any]:
     """What forward must leave alone: the attributes of a module, tensors by identity, and by version if that counts."""
     found: dict[str, Any] = {}
@@ -111,15 +115,18 @@ def state(module: nn.Module, versions: bool = True) -> dict[str, Any]:
             found[name] = value
         elif isinstance(value, tuple):
             found[name] = repr(value)
-        elif isinstance(value, list | dict | set) and not name.startswith("_"):
-            found[name] = (id(value), len(value))
+        elif name in _OWN:
+            continue
+        elif isinstance(value, list | dict | set):
+            plain = len(value) <= _FEW and all(isinstance(item, int | float | str | None) for item in flatten([*value]))
+            found[name] = (id(value), repr(value) if plain else len(value))
         elif isinstance(value, random.Random):
             found[name] = hash(value.getstate())
         elif type(value).__module__.startswith("numpy.random") and hasattr(value, "bit_generator"):
             found[name] = repr(value.bit_generator.state)
         elif isinstance(value, torch.Generator):
             found[name] = hash(value.get_state().numpy().tobytes())
-        elif not name.startswith("_"):
+        else:
             found[name] = id(value)
     return found
 

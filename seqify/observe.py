@@ -79,6 +79,9 @@ def observe(module: nn.Module, inputs: Inputs, depth: int | str = 0, mode: str =
         text = f"the model cannot be copied, so it cannot be watched: {type(error).__name__}: {error}"
         raise CannotAsk(Diagnostic("SQ006", text.splitlines()[0])) from None
     openness = Openness(None if isinstance(depth, str) else depth)
+    for path, part in module.named_modules():
+        if part.training != module.training:
+            openness.paths[path] = "it is in another mode than the target"
     flow = _settle(model, module, inputs, openness, mode)
     while depth == "blocks" and (bent := bent_scopes(flow)):
         for path in bent:
@@ -179,11 +182,11 @@ def _observe(module: nn.Module, inputs: Inputs, openness: Openness, mode: str) -
         changed = _attempt(module, inputs.turned(), False, openness)
         if isinstance(changed, Flow):
             flow = join(flow, changed, "values")
-    if flow.reads_dtype or _names_dtype(flow):
-        wide = _attempt(copied(module).double(), inputs.double(), False, openness)
+    for dtype in (torch.float64, torch.bfloat16) if flow.reads_dtype or _names_dtype(flow) else ():
+        wide = _attempt(copied(module).to(dtype), inputs.in_dtype(dtype), False, openness)
         if isinstance(wide, Flow):
             flow = _compare_other(flow, wide, "dtype", f"the dtype {str(flow.dtype).removeprefix('torch.')}")
-    if (spread := inputs.with_extent()) is not None:
+    for spread in inputs.with_extents():
         wider = _attempt(module, spread, False, openness)
         if isinstance(wider, Flow):
             sizes = " and ".join(str(tuple(item["shape"])) for item in inputs.describe())
@@ -212,8 +215,12 @@ def _compare_other(flow: Flow, other: Flow, axis: str, fixed: str) -> Flow:
         if not odd:
             return found  # with what only the other recording knew
         site = odd[0].site
-    except (Refusal, KeepWhole) as error:
-        site = getattr(getattr(error, "kept", None), "site", None)
+    except KeepWhole as error:
+        if axis == "dtype":
+            raise  # what does other things in another dtype is whole in both
+        site = error.kept.site
+    except Refusal:
+        site = None
     return dataclasses.replace(flow, fixed=(*flow.fixed, Guard(fixed, True, site)))
 
 

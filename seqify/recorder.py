@@ -42,7 +42,7 @@ from seqify.looks import (
 )
 from seqify.openness import Openness
 from seqify.references import LIBRARIES, References
-from seqify.sizes import TracedFloat, TracedInt, size_product
+from seqify.sizes import TracedFloat, TracedInt, evaluate, size_product
 
 __all__ = ["KeepWhole", "NeedsNumbers", "Recorder", "Undecided"]
 
@@ -103,7 +103,7 @@ class Recorder(TorchFunctionMode, References):
         self.refusal: Refusal | None = None
         # two bound methods, made once: what carries another one is of another recording
         self.hook, self.ragged_hook = self.guard, self._ragged_hook
-        self.reads_dtype = False
+        self.reads_dtype = self.reads_rank = False
         self.results: dict[str, Any] = {}
         self.enabled = 0  # blocks that switch gradients on
         self.default_dtype = torch.get_default_dtype()
@@ -255,11 +255,45 @@ class Recorder(TorchFunctionMode, References):
             if name in _READS_VALUES:
                 raise self.refuse("SQ101", f"forward decides on the value of a tensor (`{name.strip('_')}`)")
             raise self.refuse("SQ104", f"forward takes a tensor's values out of torch (`{name.strip('_')}`)")
-        if any(tensor.is_meta for tensor in tensors):
-            raise NeedsNumbers
-        result = func(*args, **kwargs)
+        self.inside += 1
+        try:
+            if any(tensor.is_meta for tensor in tensors):
+                args, kwargs = self._on_cpu((args, kwargs))
+            result = func(*args, **kwargs)
+        finally:
+            self.inside -= 1
         self.guards.append(Guard(f"{name.strip('_')} of a constant tensor", _short(result), self.site()))
         return result
+
+    def _on_cpu(self, value: Any) -> Any:
+        """A value with its constant tensors computed again, where there are numbers."""
+        if isinstance(value, Tensor):
+            return self._computed(self.reference(value))
+        if isinstance(value, tuple | list):
+            return type(value)(self._on_cpu(item) for item in value)
+        return {key: self._on_cpu(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+    def _computed(self, value: Any) -> Any:
+        if isinstance(value, Ref):
+            step = self.steps[value.step]
+            if step.mutates or step.function is None:
+                raise NeedsNumbers
+            with torch.device("cpu"):
+                made = step.function(*self._computed(step.args), **self._computed(step.kwargs))
+            if any(item.is_meta for item in flatten(made) if isinstance(item, Tensor)):
+                raise NeedsNumbers
+            for key in value.item:
+                made = made[key]
+            return made
+        if isinstance(value, torch.device) or value == "meta":
+            return "cpu"
+        if isinstance(value, SizeOf | SizeOp):
+            return evaluate(value, self.sizes.__getitem__)
+        if type(value) in (tuple, list):
+            return type(value)(self._computed(item) for item in value)
+        if isinstance(value, slice):
+            return slice(*(self._computed(item) for item in (value.start, value.stop, value.step)))
+        return {key: self._computed(item) for key, item in value.items()} if isinstance(value, dict) else value
 
     def _answer(self, name: str) -> bool:
         """The answer that this recording was told to give, once at each place."""
@@ -288,7 +322,7 @@ class Recorder(TorchFunctionMode, References):
         if not isinstance(dim, int):
             return
         size = SizeOf(self.reference(value), int(dim) % max(value.dim(), 1))
-        self.sizes[size] = int(value.shape[size.dim])
+        self.sizes[size] = int(value.shape[size.dim or 0])
         test = SizeOp("eq", (size, len(result)))
         if name == "split":
             part = args[1] if len(args) > 1 else kwargs.get("split_size", kwargs.get("split_size_or_sections"))
@@ -310,6 +344,14 @@ class Recorder(TorchFunctionMode, References):
             if id(result) in self.values or id(result) in self.registered:
                 return result
             return self._step("function", f"torch.Tensor.{property_of(func)}", func, args, kwargs, lambda: result)
+        if name == "dim" or (name == "__get__" and property_of(func) == "ndim"):
+            source = self.reference(args[0])
+            if isinstance(source, InputRef) or (
+                isinstance(source, Ref) and self.steps[source.step].target.endswith("squeeze")
+            ):
+                return self._size(int(result), SizeOf(source, None))
+            self.reads_rank = True  # it follows from the rank of the inputs
+            return result
         if isinstance(result, torch.Size):
             source = self.reference(args[0])
             return torch.Size([self._size(size, SizeOf(source, dim)) for dim, size in enumerate(result)])

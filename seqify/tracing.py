@@ -143,6 +143,7 @@ def _record(
         results=recorder.results,
         ragged=bool(recorder.ragged),
         reads_dtype=recorder.reads_dtype,
+        reads_rank=recorder.reads_rank,
         rebound=tuple(name for name in written if _tensor_at(before.get(name)) != _tensor_at(after.get(name))),
     )
 

@@ -232,7 +232,7 @@ CASES: dict[str, tuple[Any, ...]] = {
         """
         x2 = self.a(x)
         x = self.b(x)
-        return OrderedDict(a=x2, b=x)
+        return OrderedDict([("a", x2), ("b", x)])
         """,
         LINEARS,
         "from collections import OrderedDict",
@@ -405,6 +405,7 @@ CASES: dict[str, tuple[Any, ...]] = {
             return self.b(x)
         """,
         """
+        torch._assert(x.dim() == 2, "this class was written for x.dim() == 2")
         x = self.a(x)
         return self.b(x)
         """,

@@ -16,7 +16,7 @@ from seqify.api import trace
 from seqify.errors import CannotAsk, Refusal, SeqifyError
 from seqify.flow import Ambient, AttrRef, Flow, InputRef, Loose, Made, Ref, SizeOf
 from seqify.openness import Openness
-from seqify.recorder import KeepWhole, NeedsNumbers, Recorder, Undecided
+from seqify.recorder import KeepWhole, Recorder, Undecided
 from seqify.tracing import on_meta, record
 
 X, X3 = torch.randn(8, 4), torch.randn(3, 4)
@@ -147,9 +147,13 @@ def test_what_is_no_constant_may_not(make):
         look(lambda self, x: self.fc(x) if make(x).sum() > 0 else x)
 
 
-def test_a_constant_on_meta_has_no_number():
-    with pytest.raises(NeedsNumbers):
-        record(on_meta(made(lambda self, x: x * torch.ones(3, device="meta").sum().item())), {"x": X.to("meta")}, False)
+def test_a_constant_on_meta_is_computed_again():
+    flow = record(
+        on_meta(made(lambda self, x: x * torch.ones(3, device="meta").sum().item())), {"x": X.to("meta")}, False
+    )
+
+    assert flow.steps[-1].args[1] == 3.0
+    assert [guard.value for guard in flow.guards] == [3.0]
 
 
 def test_a_view_of_what_was_written_to_is_no_constant():

@@ -242,8 +242,9 @@ def test_decisions_on_sizes_are_guards():
                 x = self.fc(x)
             return x
 
-    (guard,) = trace(Net(), X).guards
+    rank, guard = trace(Net(), X).guards
 
+    assert (rank.condition, rank.value, rank.test) == ("2 == 2", True, SizeOp("eq", (SizeOf(InputRef("x"), None), 2)))
     assert (guard.condition, guard.value) == ("8 > 1", True)
     assert guard.site is not None and guard.site.filename == __file__
 

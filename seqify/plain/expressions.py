@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import ast
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -123,6 +124,8 @@ class Expressions:
             if vars(space).get(name) is function or (not inside and _same_name(torch, name, step)):
                 imports.name("torch")
                 return ".".join(part for part in ("torch", inside, name) if part)
+        if step.target == "torch.vmap":
+            raise CannotWrite(here(step), "it calls `torch.vmap`")
         text = str(function)
         if type(function).__name__ in ("OpOverload", "OpOverloadPacket"):
             imports.name("torch")
@@ -156,6 +159,10 @@ class Expressions:
         if isinstance(value, DtypeOf):
             torch_ = self.writer.imports.name("torch") if value.limit else ""
             return Node(f"{torch_}.finfo({self.dtype}).{value.limit}" if value.limit else self.dtype)
+        if isinstance(value, Made) and issubclass(value.kind, OrderedDict):
+            kind = self.writer.reference(value.kind, "forward", value.kind.__name__)
+            pairs = [Node("(", (self._value(key), self._value(item)), ")") for key, item in value.parts.items()]
+            return call(kind, [Node("[", tuple(pairs), "]")])
         if isinstance(value, Made):
             kind = self.writer.reference(value.kind, "forward", value.kind.__name__)
             return call(kind, (), {key: self._value(item) for key, item in value.parts.items()})
@@ -177,7 +184,9 @@ class Expressions:
 
     def _anchor(self) -> str:
         """A tensor that is where the computation is."""
-        live = [name for value, name in self.names.items() if self.last.get(value, -1) >= self.now]
+        whole: set[Ref | InputRef] = {Ref(step.index) for step in self.flow.steps if step.shape is not None}
+        whole |= {InputRef(name) for name in self.flow.inputs if type(self.flow.given.get(name)) is tuple}
+        live = [name for value, name in self.names.items() if self.last.get(value, -1) >= self.now and value in whole]
         if live:
             return live[-1]
         raise CannotWrite("forward", "it names a device where no tensor is at hand")
@@ -196,7 +205,8 @@ class Expressions:
     def _size(self, value: Any) -> str:
         if isinstance(value, SizeOf):
             known = self.size_names.get(value)
-            return known or f"{_atom(self._value(value.value))}.size({value.dim})"
+            read = "dim()" if value.dim is None else f"size({value.dim})"
+            return known or f"{_atom(self._value(value.value))}.{read}"
         if not isinstance(value, SizeOp):
             return repr(value)
         operands = [self._size(item) for item in value.operands]
@@ -228,8 +238,7 @@ def _atom(node: Node) -> str:
     except SyntaxError:
         return f"({text})"
     simple = isinstance(tree, ast.Name | ast.Attribute | ast.Call | ast.Subscript | ast.Constant | ast.List)
-    negative = isinstance(tree, ast.UnaryOp) and isinstance(tree.operand, ast.Constant)
-    return text if simple or negative else f"({text})"
+    return text if simple else f"({text})"
 
 
 def _same_name(space: Any, name: str, step: Step) -> bool:

@@ -42,6 +42,10 @@ from seqify.plain.expressions import IN_PLACE, Expressions
 __all__ = ["ForwardWriter"]
 
 
+# names that the file may come to import
+_IMPORTED = ("F", "math", "nn", "partial", "torch")
+
+
 class ForwardWriter(Expressions):
     """
     The writer of one forward.
@@ -147,7 +151,11 @@ class ForwardWriter(Expressions):
         taken = self.writer.imports
         name, number = wanted, 1
         given = self.flow.inputs
-        while (name in taken and name not in given) or keyword.iskeyword(name) or self.free_at.get(name, -1) > self.now:
+        while (
+            ((name in taken or name in _IMPORTED) and name not in given)
+            or keyword.iskeyword(name)
+            or self.free_at.get(name, -1) > self.now
+        ):
             number += 1
             name = f"{wanted}{number}"
         self.names[self._owner(value)] = name
@@ -170,13 +178,14 @@ class ForwardWriter(Expressions):
                 continue
             if _whole(size.value) != value or index <= self.last.get(self._owner(value), -1):
                 continue
-            wanted = "batch" if size.dim == 0 else f"size{size.dim}"
+            wanted = "batch" if size.dim == 0 else "rank" if size.dim is None else f"size{size.dim}"
             name, number = wanted, 1
             while name in self.writer.imports or name in self.free_at:
                 number += 1
                 name = f"{wanted}{number}"
             self.free_at[name] = self.end + 1
-            self._write_line(Node(f"{name} = {self._value(size.value).flat}.size({size.dim})"))
+            read = "dim()" if size.dim is None else f"size({size.dim})"
+            self._write_line(Node(f"{name} = {self._value(size.value).flat}.{read}"))
             self.size_names[size] = name
 
     def _read_dtype(self, steps: list[Step]) -> None:
@@ -231,10 +240,14 @@ class ForwardWriter(Expressions):
 
     def _check_given(self) -> None:
         """What the class was written for besides sizes: inputs that are no tensors, and all sizes where they matter."""
-        fixed = any(guard.condition.startswith("the sizes") for guard in self.flow.fixed)
+        fixed = self.flow.fixed_sizes
+        if self.flow.fixed_dtype:
+            raise CannotWrite("forward", f"it does other things in another dtype than {self.flow.dtype}")
         for name in self.flow.inputs:
             shape = self.shapes.get(name)
             if shape is not None:
+                if self.flow.reads_rank:
+                    self._assert(f"{name}.dim() == {len(shape)}", f"{name}.dim() == {len(shape)}")
                 if fixed and len(shape) > 1:
                     self._assert(f"tuple({name}.shape[1:]) == {shape[1:]}", f"inputs of shape (N, {str(shape[1:])[1:]}")
                 continue

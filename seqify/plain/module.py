@@ -15,7 +15,10 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import itertools
+import keyword
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -71,13 +74,16 @@ def write_class(
     batch = next((shape[0] for shape in shapes.values() if shape), 0)
     seen, flow = flow, _with_runs(flow, module)
     name = type(module).__name__
+    origin = origin.replace("\\", "/").replace('"', "'")
+    if "nn" in flow.inputs or "self" in flow.inputs:
+        raise CannotWrite("forward", "it has an input named `nn`")
     imports = Imports({name, "self", *flow.inputs})
     imports.name("torch", "nn")
     writer = Writer(made, imports)
     attributes = _Attributes(module, flow)
     lines = list(_Constructor(module, flow, attributes, writer, batch).lines())
     body = ForwardWriter(flow, attributes.places, writer, shapes).write()
-    parameters = ", ".join(("self", *flow.inputs))
+    parameters = ", ".join(("self", *_parameters(module, flow)))
     text = [
         f'"""{name}, written by seqify {versions()["seqify"]} from `{origin}`."""',
         "",
@@ -95,6 +101,24 @@ def write_class(
         *(f"        {line}" for line in body),
     ]
     return PlainClass(name, "\n".join(text) + "\n", attributes.names, len(flow.steps) < len(seen.steps))
+
+
+def _parameters(module: nn.Module, flow: Flow) -> list[str]:
+    """
+    The inputs in the order of the signature. What came behind one that is left out is passed by name: by position, the
+    old call would mean another one.
+    """
+    order = [name for name in inspect.signature(type(module).forward).parameters if name in flow.inputs]
+    order += [name for name in flow.inputs if name not in order]
+    known = list(inspect.signature(type(module).forward).parameters)[1:]
+    found, gap = [], False
+    for place, name in enumerate(order):
+        if not gap and known[place : place + 1] != [name]:
+            gap = True
+            found.append("*")
+        value = flow.given.get(name)
+        found.append(name if isinstance(value, tuple | list | dict) else f"{name}={value!r}")
+    return found
 
 
 def _with_runs(flow: Flow, module: nn.Module) -> Flow:
@@ -162,9 +186,11 @@ class _Attributes:
                 self._walk(child, here)
 
     def _add(self, path: str, part: Any) -> None:
-        name = path.replace(".", "_")
-        while name in self.names.values() or hasattr(nn.Sequential, name) or not name.isidentifier():
-            name = f"{name}_" if name.isidentifier() else f"layer_{name}"
+        name = re.sub(r"\W", "_", path, flags=re.ASCII)
+        if not name.isidentifier() or name.startswith("__"):
+            name = f"layer_{name.lstrip('_')}"
+        while name in self.names.values() or hasattr(nn.Sequential, name) or keyword.iskeyword(name):
+            name = f"{name}_"
         if id(part) in self.seen:
             self.aliases[path] = self.seen[id(part)]
         self.seen.setdefault(id(part), path)
@@ -223,7 +249,9 @@ class _Constructor:
         if part.numel() > _FEW or part.is_meta:
             raise CannotWrite(path, "it is a buffer that no checkpoint holds, and too long to write out")
         dtype = "" if part.dtype in (torch.float32, torch.int64, torch.bool) else f", dtype={part.dtype}"
-        return f'self.register_buffer("{name}", torch.tensor({part.tolist()}{dtype}), persistent=False)'
+        values = self.writer.node(part.tolist(), path, name).flat
+        made = f"torch.tensor({values}{dtype})" if part.numel() else self._empty(part)
+        return f'self.register_buffer("{name}", {made}, persistent=False)'
 
     def _empty(self, tensor: Tensor) -> str:
         dtype = "" if tensor.dtype == torch.float32 else f", dtype={tensor.dtype}"
