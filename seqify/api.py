@@ -17,13 +17,12 @@ from seqify.checks import Check, Verdict, check, same_seed
 from seqify.classfile import shown
 from seqify.config import read_config
 from seqify.constructed import Constructions
-from seqify.conversion import Conversion, Wish, anew, edit
+from seqify.conversion import UNEDITABLE, Conversion, Nothing, Wish, anew, edit
 from seqify.diagnostics import Diagnostic
 from seqify.diff import unified_diff
 from seqify.emit.imports import absolute_imports
 from seqify.errors import CannotAsk, Refusal
 from seqify.findings import chain_report, find_diagnostics, specialised, without_places
-from seqify.flow import Flow
 from seqify.graph import make_graph
 from seqify.inputs import Inputs, find_inputs, from_values, parse_inputs
 from seqify.keymap import KeyMap, make_keymap
@@ -101,8 +100,8 @@ def convert(
     wish = Wish(layout, min_length or config.min_length or 2, names or {}, depth, mode)
     way = source if not opens else "new"
     outcome = _convert(model, example, wish, way, made, progress)
-    if isinstance(outcome[0], Diagnostic):
-        return _unchanged(model, outcome[0], example.describe(), len(outcome[1].steps))
+    if isinstance(outcome, Nothing):
+        return _unchanged(model, outcome.reason, example.describe(), len(outcome.flow.steps))
     conversion, notes = outcome
     cls, plan, flow = conversion.cls, conversion.plan, conversion.flow
     keymap = make_keymap(model.instance, conversion.new, conversion.renames)
@@ -139,26 +138,22 @@ def convert(
     return report if path else without_places(report, conversion.file or "")
 
 
-# What an edit cannot express, and a new class can.
-_UNEDITABLE = ("SQ401", "SQ402", "SQ403", "SQ404", "SQ409")
-
-
 def _convert(
     model: Model, example: Inputs, wish: Wish, way: str, made: Constructions | None, progress: Progress
-) -> tuple[Conversion, tuple[Diagnostic, ...]] | tuple[Diagnostic, Flow]:
+) -> tuple[Conversion, tuple[Diagnostic, ...]] | Nothing:
     """By an edit if that is possible and wanted, else by a new class."""
     refused: Refusal | None = None
-    nothing: tuple[Diagnostic, Flow] | None = None
+    nothing: Nothing | None = None
     if way != "new":
         try:
             outcome = edit(model, example, wish, progress)
             if isinstance(outcome, Conversion):
                 return outcome, ()
             nothing = outcome
-            if way == "edit" or outcome[0].code not in _UNEDITABLE:
+            if way == "edit" or not outcome.blocked:
                 return outcome
         except Refusal as error:
-            if way == "edit" or error.diagnostic.code not in _UNEDITABLE:
+            if way == "edit" or error.diagnostic.code not in UNEDITABLE:
                 raise
             refused = error
     try:
@@ -174,7 +169,7 @@ def _convert(
         if refused is not None:
             raise refused
         return nothing or outcome
-    why = refused.diagnostic if refused is not None else nothing[0] if nothing is not None else None
+    why = refused.diagnostic if refused is not None else nothing.reason if nothing is not None else None
     notes = (
         [Diagnostic("SQ411", f"a new class is written, since the old one is not edited: {why.message}")] if why else []
     )

@@ -29,7 +29,7 @@ from seqify.errors import CannotAsk, Refusal
 from seqify.flow import Flow
 from seqify.inputs import Inputs
 from seqify.load import Model, build_in, load_target
-from seqify.observe import observe
+from seqify.observe import observe, stand_in
 from seqify.openness import carries_more
 from seqify.ops import Words
 from seqify.plain import write_class
@@ -37,7 +37,7 @@ from seqify.plan import Plan, Subject, make_plan
 from seqify.transplant import adopt, transplant
 from seqify.workshop import load_text, save_text
 
-__all__ = ["Conversion", "Wish", "anew", "build_expression", "edit"]
+__all__ = ["UNEDITABLE", "Conversion", "Nothing", "Wish", "anew", "build_expression", "edit"]
 
 Progress = Callable[[str], None]
 
@@ -78,7 +78,20 @@ class Conversion:
         return self.subject.cls
 
 
-def edit(model: Model, example: Inputs, wish: Wish, progress: Progress) -> Conversion | tuple[Diagnostic, Flow]:
+@dataclass(frozen=True)
+class Nothing:
+    """Why nothing is to be done. `blocked` says that a new class might do what an edit cannot."""
+
+    reason: Diagnostic
+    flow: Flow
+    blocked: bool = False
+
+
+# What an edit cannot express, and a new class can.
+UNEDITABLE = ("SQ401", "SQ402", "SQ403", "SQ404", "SQ409")
+
+
+def edit(model: Model, example: Inputs, wish: Wish, progress: Progress) -> Conversion | Nothing:
     """
     Convert a model by editing the source of its class.
 
@@ -95,7 +108,8 @@ def edit(model: Model, example: Inputs, wish: Wish, progress: Progress) -> Conve
     subject = Subject(model.instance, cls, flow, find_chains(flow, cls, words, model.instance))
     plan = make_plan(subject, wish.layout, wish.min_length, wish.names)
     if isinstance(plan, Diagnostic):
-        return plan, flow
+        codes = [plan.code, *(item.code for item in subject.chains.breaks)]
+        return Nothing(plan, flow, any(code in UNEDITABLE for code in codes))
     progress("rewriting")
     rewrite = emit(plan, cls)
     converted = load_text(rewrite, model)
@@ -107,7 +121,7 @@ def edit(model: Model, example: Inputs, wish: Wish, progress: Progress) -> Conve
 
 def anew(
     model: Model, example: Inputs, wish: Wish, made: Constructions | None, progress: Progress
-) -> Conversion | tuple[Diagnostic, Flow]:
+) -> Conversion | Nothing:
     """
     Convert a model by writing a new class for it.
 
@@ -125,8 +139,8 @@ def anew(
         Refusal: SQ410, when a part of the model cannot be written as source; SQ1xx, when forward cannot be read.
     """
     lost = carries_more(model.instance)
-    if lost is None and type(model.instance).train is not nn.Module.train:
-        lost = "its class has a `train` of its own"
+    if lost is None and type(model.instance).train is not nn.Module.train and not _trains_all(model.instance):
+        lost = "its class has a `train` of its own, which leaves parts of it in eval"
     if lost is not None:
         raise Refusal(Diagnostic("SQ410", f"`{model.kind.__name__}` cannot be written anew: {lost}"))
     progress("reading forward")
@@ -154,11 +168,11 @@ def anew(
     except CannotAsk as error:
         text = f"the new class cannot be run: {error.diagnostic.message}"
         raise Refusal(Diagnostic("SQ901", text)) from None
-    if isinstance(outcome, tuple) and outcome[0].code == "SQ209" and wish.layout == "auto" and plain.gathered:
+    if isinstance(outcome, Nothing) and outcome.reason.code == "SQ209" and wish.layout == "auto" and plain.gathered:
         # lists of layers have become Sequentials; the class that runs one after the other can be one itself
         outcome = edit(written, example, dataclasses.replace(wish, layout="flat"), progress)
-    if isinstance(outcome, tuple):
-        return dataclasses.replace(outcome[0], location=None), flow
+    if isinstance(outcome, Nothing):
+        return Nothing(dataclasses.replace(outcome.reason, location=None), flow)
     renames = {path: _moved(name, outcome.renames) for path, name in plain.paths.items()}
 
     def make() -> nn.Module:
@@ -167,6 +181,12 @@ def anew(
 
     outcome.new.train(model.instance.training)
     return dataclasses.replace(outcome, renames=renames, flow=flow, make=make, file=str(file))
+
+
+def _trains_all(module: nn.Module) -> bool:
+    """Whether `train()` and `eval()` reach all submodules, whatever the class makes of them."""
+    probe = stand_in(module)
+    return all({part.training for part in probe.train(mode).modules()} == {mode} for mode in (True, False))
 
 
 def _moved(name: str, renames: Mapping[str, str]) -> str:

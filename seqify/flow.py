@@ -48,7 +48,10 @@ AXES = {"mode": "mode", "shape": "batch size", "extent": "size", "dtype": "dtype
 
 @dataclass(frozen=True)
 class Ref:
-    """The output of a step, or with `item` one part of it: `Ref(3, (0,))` is the first of a tuple."""
+    """
+    The output of a step, or with `item` one part of it: `Ref(3, (0,))` is the first of a tuple, `Ref(3, ("low",))` what
+    a mapping holds under that key, `Ref(3, (".low",))` an attribute.
+    """
 
     step: int
     item: tuple[int | str, ...] = ()

@@ -282,7 +282,7 @@ def _limit(dtype: torch.dtype, name: str) -> float:
 
 
 def _item(value: Any, key: str) -> Any:
-    return value[key] if isinstance(value, Mapping) else getattr(value, key)
+    return getattr(value, key[1:]) if key.startswith(".") else value[key]
 
 
 def _unseen(step: Step, what: str) -> Diagnostic:

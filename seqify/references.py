@@ -62,7 +62,7 @@ class References:
                 self.bind(item, type(reference)(*_first(reference), (*reference.item, key)))
         elif fields := getattr(value, "__dataclass_fields__", None):
             for key in fields:
-                self.bind(getattr(value, key, None), type(reference)(*_first(reference), (*reference.item, key)))
+                self.bind(getattr(value, key, None), type(reference)(*_first(reference), (*reference.item, f".{key}")))
 
     def reference(self, value: Any) -> Any:
         if isinstance(value, Tensor):

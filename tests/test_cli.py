@@ -311,3 +311,61 @@ def test_env_and_rule():
     assert "torch" in seqify("env").stdout
     assert "SQ302 view-regroups-batch" in seqify("rule", "sq302").stdout
     assert os.linesep.join(["SQ001"]) in seqify("rule").stdout
+
+
+LOOPED = """
+    import torch
+    from torch import nn
+
+
+    class Net(nn.Module):
+        def __init__(self, depth=3):
+            super().__init__()
+            self.layers = nn.ModuleList([nn.Linear(4, 4) for _ in range(depth)])
+            self.head = nn.Linear(4, 2)
+
+        def forward(self, x):
+            for layer in self.layers:
+                x = torch.relu(layer(x))
+            if self.training:
+                x = x * 1
+            return self.head(x)
+"""
+
+
+def test_a_class_that_cannot_be_edited_is_written_anew(write, tmp_path):
+    path = write(LOOPED.replace("            if self.training:\n                x = x * 1\n", ""), "looped.py")
+    done = seqify("convert", f"{path}:Net(depth=2)", "--input", "8,4", "-o", "new.py", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert "SQ411" in done.stderr
+    text = (tmp_path / "new.py").read_text()
+    assert "class Net(nn.Sequential):" in text
+    assert "import seqify" not in text
+    shown = seqify("convert", f"{path}:Net", "--input", "8,4")
+    assert shown.stdout.startswith("--- /dev/null\n+++ b/net.py\n")
+    assert "-o FILE writes the new class" in shown.stderr
+    found = json.loads(seqify("convert", f"{path}:Net", "--input", "8,4", "--format", "json").stdout)
+    assert (found["status"], found["layout"], found["output"]["build"]) == ("tested", "flat", "Net()")
+    assert str(tmp_path) not in json.dumps(found["chains"])
+
+
+def test_edits_alone_are_written_and_checked(write):
+    path = write(LOOPED, "looped.py")
+    for options in (["--write"], ["--check"], ["--source", "edit"]):
+        done = seqify("convert", f"{path}:Net", "--input", "8,4", *options)
+        assert done.returncode in (0, 1)
+        assert "SQ411" not in done.stderr
+    assert path.read_text().startswith("import torch")
+    done = seqify("convert", f"{path}:Net", "--write", "--depth", "full")
+    assert (done.returncode, "--write edits the class" in done.stderr) == (2, True)
+
+
+def test_the_depth_and_the_mode(write):
+    path = write(LOOPED, "looped.py")
+    assert seqify("convert", f"{path}:Net", "--depth", "deep").returncode == 2
+    both = seqify("convert", f"{path}:Net", "--input", "8,4", "--source", "new")
+    assert (both.returncode, "SQ103" in both.stderr) == (1, True)
+    found = seqify("convert", f"{path}:Net", "--input", "8,4", "--mode", "eval", "--depth", "full", "--format", "json")
+    assert found.returncode == 0, found.stderr
+    assert {check["mode"] for check in json.loads(found.stdout)["checks"]} == {"eval", "-"}

@@ -146,9 +146,8 @@ class Expressions:
     def _value(self, value: Any) -> Node:
         if isinstance(value, Ref | InputRef):
             text = self.names[self._owner(value)]
-            mapping = isinstance(value, InputRef)
             for key in value.item:
-                text += f"[{key!r}]" if isinstance(key, int) or mapping else f".{key}"
+                text += key if isinstance(key, str) and key.startswith(".") else f"[{self._value(key).flat}]"
             return Node(text)
         if isinstance(value, AttrRef):
             return Node(self._place(value.path))
