@@ -133,6 +133,10 @@ def _short(dtype: torch.dtype) -> str:
 
 def _cast(values: Mapping[str, Any], device: str, dtype: torch.dtype) -> dict[str, Any]:
     def cast(value: Any) -> Any:
+        if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
+            return type(value)(cast(item) for item in value)
+        if type(value) is dict:
+            return {key: cast(item) for key, item in value.items()}
         if not isinstance(value, Tensor):
             return value
         return value.to(device, dtype if value.is_floating_point() else value.dtype)

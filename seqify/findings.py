@@ -43,7 +43,8 @@ def specialised(flow: Flow) -> tuple[tuple[str, Any, Location | None], ...]:
     for guard in (*flow.guards, *flow.fixed):
         site = guard.site
         text = _words(site) if site is not None and guard in flow.guards else ""
-        found[text or guard.condition, guard.value, site.location() if site is not None else None] = None
+        value = guard.value if isinstance(guard.value, bool | int | float | str | None) else str(guard.value)
+        found[text or guard.condition, value, site.location() if site is not None else None] = None
     return tuple(found)
 
 
@@ -99,6 +100,11 @@ def find_diagnostics(
             found.append(
                 Diagnostic("SQ207", f"`self.{name}` is never called by forward itself; it and its keys stay", here)
             )
+    for step in flow.steps:
+        if step.draws and step.index not in converted:
+            place = step.site.location() if step.site else None
+            text = f"`{step.target}` draws random numbers outside a module; it stays in forward"
+            found.append(Diagnostic("SQ106", text, place, level=Severity.NOTE))
     for stray in flow.strays:
         found.append(Diagnostic("SQ210", f"{stray} is in no state_dict, so in no checkpoint, and in no optimizer"))
     for name in flow.written:

@@ -25,7 +25,7 @@ from torch import fx, nn
 from torch.amp.autocast_mode import _enter_autocast, _exit_autocast
 from torch.autograd.grad_mode import _enter_inference_mode, _exit_inference_mode
 
-from seqify.diagnostics import Diagnostic
+from seqify.diagnostics import Diagnostic, Location
 from seqify.errors import Refusal
 from seqify.flow import (
     Ambient,
@@ -75,6 +75,7 @@ class _Writer:
         self.graph = fx.Graph()
         self.values: dict[Any, fx.Node] = {}
         self.ambient = Ambient()
+        self.place: Location | None = None  # of the step that is being written
         self.anchor: fx.Node | None = None  # a tensor that is where the graph runs
         self.entered: list[tuple[Callable[..., Any], fx.Node]] = []
 
@@ -128,6 +129,7 @@ class _Writer:
         self.graph.call_function(torch._assert, (self.size(guard.test), text))
 
     def call(self, step: Step) -> fx.Node:
+        self.place = step.site.location() if step.site else None
         args = tuple(self.argument(item) for item in step.args)
         kwargs = {name: self.argument(item) for name, item in step.kwargs.items()}
         if step.follows_training:
@@ -174,7 +176,8 @@ class _Writer:
             return self.attribute(value.path)
         if isinstance(value, Loose):
             if not value.description:
-                raise Refusal(Diagnostic("SQ104", "forward takes a tensor that was made where nothing is seen"))
+                text = "forward takes a tensor, or an object with tensors, that was made where nothing is seen"
+                raise Refusal(Diagnostic("SQ104", text, self.place))
             return self.held(eval(value.description, {"self": self.module}))
         if isinstance(value, SizeOf | SizeOp):
             return self.size(value)

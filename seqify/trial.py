@@ -49,7 +49,7 @@ def run(module: nn.Module, values: Mapping[str, Any], seed: int, device: str) ->
     for leaf in leaves.values():
         leaf.requires_grad_(leaf.is_floating_point())
     # a clone of the leaf is what the module gets: a leaf itself could not be changed in place
-    given = {name: leaves[name].clone() if name in leaves else value for name, value in values.items()}
+    given = {name: leaves[name].clone() if name in leaves else _cloned(value) for name, value in values.items()}
     seen = Seen()
     outputs: dict[str, Tensor | None] = {}
     try:
@@ -69,6 +69,15 @@ def run(module: nn.Module, values: Mapping[str, Any], seed: int, device: str) ->
     if device.startswith("cuda"):
         seen.parts["random"]["cuda generator"] = torch.cuda.get_rng_state(device)
     return seen
+
+
+def _cloned(value: Any) -> Any:
+    """Tensors in lists, tuples and dicts cloned, so that one call cannot change what the next one gets."""
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
+        return type(value)(_cloned(item) for item in value)
+    return {key: _cloned(item) for key, item in value.items()} if type(value) is dict else value
 
 
 def _copies(tensors: Mapping[str, Tensor | None]) -> dict[str, Tensor | None]:

@@ -162,6 +162,8 @@ class Expressions:
             kind = self.writer.reference(value.kind, "forward", value.kind.__name__)
             pairs = [Node("(", (self._value(key), self._value(item)), ")") for key, item in value.parts.items()]
             return call(kind, [Node("[", tuple(pairs), "]")])
+        if isinstance(value, Made) and not _takes_its_parts(value):
+            raise CannotWrite("forward", f"it makes a `{value.kind.__name__}`, which is not made of its parts alone")
         if isinstance(value, Made):
             kind = self.writer.reference(value.kind, "forward", value.kind.__name__)
             return call(kind, (), {key: self._value(item) for key, item in value.parts.items()})
@@ -227,6 +229,13 @@ class Expressions:
 
 def _bounds(value: slice) -> tuple[Any, Any, Any]:
     return value.start, value.stop, value.step
+
+
+def _takes_its_parts(value: Made) -> bool:
+    """Whether calling the class with the parts by name gives the object again."""
+    made_by_class = getattr(value.kind, "__dataclass_params__", None)
+    named = all(isinstance(key, str) and key.isidentifier() for key in value.parts)
+    return named and (made_by_class is None or made_by_class.init or issubclass(value.kind, dict))
 
 
 def _atom(node: Node) -> str:

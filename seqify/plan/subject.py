@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import torch
 from torch import nn
 
 from seqify.chains import Chain, Chains
@@ -100,7 +101,7 @@ def is_constant(value: Any) -> bool:
     """Whether a value cannot change once it is assigned."""
     if isinstance(value, tuple):
         return all(is_constant(item) for item in value)
-    return isinstance(value, _PLAIN) or value is None or type(value).__module__ == "torch"
+    return isinstance(value, _PLAIN) or value is None or _is_torch_name(value)
 
 
 def is_plain(value: Any) -> bool:
@@ -109,7 +110,12 @@ def is_plain(value: Any) -> bool:
         return all(is_plain(item) for item in value)
     if isinstance(value, dict):
         return all(is_plain(item) for item in value.values())
-    return isinstance(value, _PLAIN) or type(value).__module__ == "torch"
+    return isinstance(value, _PLAIN) or _is_torch_name(value)
+
+
+def _is_torch_name(value: Any) -> bool:
+    """`torch.float32`, `torch.device("cpu")` and the like; a tensor can be written to."""
+    return type(value).__module__ == "torch" and not isinstance(value, torch.Tensor)
 
 
 def subclasses(subject: Subject) -> list[tuple[str, Location]]:

@@ -46,7 +46,13 @@ def render_text(report: Report, color: bool = False, unicode: bool = True) -> st
     for ok, name, device, modes, words in check_rows(report.checks):
         mark = paint("green", paint.marks[0]) if ok else paint("red", paint.marks[1])
         lines.append(f"  {mark} {name:<16}{device:<6}{modes:<16}{words}".rstrip())
-    shown = [item for item in report.diagnostics if item.severity is not Severity.NOTE or item.location is None]
+    # what is told of a class that was written anew has no place: one line says enough
+    anew = report.path is None and report.source
+    shown = [
+        item
+        for item in report.diagnostics
+        if item.severity is not Severity.NOTE or not (item.location or (anew and item.code not in ("SQ501", "SQ604")))
+    ]
     brief = [item for item in report.diagnostics if item not in shown]
     told = [item for item in shown if item.code in ("SQ604", "SQ501")]
     for item in told:
@@ -58,10 +64,12 @@ def render_text(report: Report, color: bool = False, unicode: bool = True) -> st
         if item.code == "SQ501":
             lines.append(f"{'keys'.ljust(width)} {item.message} ({item.code})")
             lines.append(f"{' ' * width} {_help(item)}")
-    for condition, value, place in report.specialised:
-        lines.append(f"{'taken as fixed'.ljust(width)} `{condition}` is {value}{f' ({place})' if place else ''}")
+    for condition, value, at in report.specialised:
+        fixed = condition if condition.startswith("the ") else f"`{condition}` is {value}"
+        lines.append(f"{'taken as fixed'.ljust(width)} {fixed}{f' ({at})' if at else ''}")
     for item in brief:
-        lines.append(f"{paint('bold', item.code)} {item.message} {paint('dim', f'({item.location})')}")
+        place = f" {paint('dim', f'({item.location})')}" if item.location else ""
+        lines.append(f"{paint('bold', item.code)} {item.message}{place}")
     for item in shown:
         if item not in told or report.exit_code:
             lines += ["", *_block(item, paint)]
