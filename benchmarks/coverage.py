@@ -153,9 +153,9 @@ def convert(row: dict[str, Any], model: Any, made: Any, two: dict[str, Any], thr
         options = {"source": "new", "layout": layout, "made": made, "dtypes": (torch.float32,), "verify": not proved}
         row[layout], report = traced(lambda mode, options=options: seqify.convert(model, two, mode=mode, **options))
         if row[layout]["kind"] == "converted":
-            equal = all(
-                compare(copy.deepcopy(model), report.module().eval(), inputs) == "equal" for inputs in (two, three)
-            )
+            old, new = copy.deepcopy(model), report.module().eval()
+            call = by_position if len(two) == 1 else by_name  # nn.Sequential has a name of its own for its input
+            equal = all(compare(old, new, inputs, call) == "equal" for inputs in (two, three))
             row[layout]["kind"] = "tested" if equal else "different"
         proved = proved or row[layout]["kind"] == "tested"
 
@@ -288,6 +288,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="models whose name has this in it")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--rows", type=Path, help="keep the rows of each collection as JSON lines in this folder")
+    parser.add_argument("--reuse", type=Path, help="take whole collections from the rows in this folder")
     parser.add_argument("--write", type=Path, help="write the tables into this file")
     parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -299,9 +300,13 @@ def main() -> None:
     if unknown := set(wanted) - set(COLLECTIONS):
         parser.error(f"no collection {sorted(unknown)[0]}; there are {', '.join(COLLECTIONS)}")
     shards = options.jobs
-    waiting = [(name, shard) for name in wanted for shard in range(shards)]
-    running: dict[tuple[str, int], subprocess.Popen[str]] = {}
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in wanted}
+    for name in wanted if options.reuse else ():
+        file = options.reuse / f"{name}.jsonl"
+        if file.exists():
+            results[name] = [json.loads(text) for text in file.read_text(encoding="utf-8").splitlines()]
+    waiting = [(name, shard) for name in wanted if not results[name] for shard in range(shards)]
+    running: dict[tuple[str, int], subprocess.Popen[str]] = {}
     while waiting or running:
         while waiting and len(running) < options.jobs:
             name, shard = part = waiting.pop(0)
