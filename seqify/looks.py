@@ -21,12 +21,12 @@ __all__ = [
     "changed_chance",
     "flatten",
     "held_by",
+    "makeup",
     "name_of",
     "property_of",
     "state",
     "storage_of",
     "version_of",
-    "whole_state",
 ]
 
 
@@ -131,17 +131,10 @@ def state(module: nn.Module, versions: bool = True) -> dict[str, Any]:
     return found
 
 
-def whole_state(module: nn.Module) -> list[Any]:
-    """The same for a module and all in it, with hooks and children; a tensor written in place stays the same one."""
-    return [
-        (
-            state(part, versions=False),
-            part.training,
-            [(name, id(child)) for name, child in part._modules.items()],
-            [len(getattr(part, name, ())) for name in HOOKS],
-        )
-        for part in module.modules()
-    ]
+def makeup(module: nn.Module) -> tuple[Any, ...]:
+    """The same with its mode, hooks and children, what is inside those left out; tensors count by identity alone."""
+    children = [(name, id(child)) for name, child in module._modules.items()]
+    return state(module, versions=False), module.training, children, [len(getattr(module, name, ())) for name in HOOKS]
 
 
 def property_of(func: Any) -> str:

@@ -33,12 +33,12 @@ from seqify.looks import (
     changed_chance,
     flatten,
     held_by,
+    makeup,
     name_of,
     property_of,
     state,
     storage_of,
     version_of,
-    whole_state,
 )
 from seqify.openness import Openness
 from seqify.references import LIBRARIES, References
@@ -107,7 +107,7 @@ class Recorder(TorchFunctionMode, References):
         self.results: dict[str, Any] = {}
         self.enabled = 0  # blocks that switch gradients on
         self.default_dtype = torch.get_default_dtype()
-        self.states = {id(part): whole_state(part) for part in root.modules() if part is not root}
+        self.makeups = {id(part): makeup(part) for part in root.modules()}
         self.constant: list[bool] = []  # for each step, whether it is the same for all inputs, weights and seeds
         self.ragged: set[int] = set()  # steps whose shape depends on values
         self.touched: set[int] = set()  # storages that something not constant was written to
@@ -176,14 +176,13 @@ class Recorder(TorchFunctionMode, References):
         if any(id(tensor) not in self.registered for tensor in module.parameters()) and not path.startswith("?"):
             raise self.refuse("SQ105", f"forward gives `{path}` other parameters before it calls it")
         self.check_chance()
-        if id(module) in self.states and whole_state(module) != self.states[id(module)]:
+        if any(self.makeups.setdefault(id(part), now := makeup(part)) != now for part in module.modules()):
             raise self.refuse("SQ105", f"forward changes `{path}` before it calls it")
         result = self._step("module", path, module, args, kwargs, lambda: original(module, *args, **kwargs))
         if self.watches_chance:
             self.chance = chance()  # what a whole submodule draws is its own affair
         for part in module.modules():  # and so is what it keeps
-            if id(part) in self.states:
-                self.states[id(part)] = whole_state(part)
+            self.makeups[id(part)] = makeup(part)
         return result
 
     def _open(
