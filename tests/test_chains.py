@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from seqify.chains import find_gaps, is_stateless
+from seqify.chains import find_gaps
+from seqify.sorter import is_stateless
 
 X = torch.randn(8, 4)
 IMAGE = torch.randn(8, 3, 8, 8)

@@ -31,7 +31,7 @@ FLOORS = {
         "classes",
         "references",
     },  # reading
-    2: {"ops", "chains", "names", "order", "keymap", "plan"},  # thinking
+    2: {"ops", "chains", "sorter", "forwardtext", "names", "order", "keymap", "plan"},  # thinking
     3: {"emit", "plain", "transplant", "diff", "trial", "checks"},  # writing, proving
     4: {"report", "findings", "classfile", "workshop", "conversion", "api"},  # doing
     5: {"render", "cli", "__main__", "__init__"},  # telling
@@ -53,6 +53,8 @@ REWRITER = {
     "observe",
     "flow",
     "chains",
+    "sorter",
+    "forwardtext",
     "ops",
     "plan",
     "order",

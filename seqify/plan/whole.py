@@ -9,7 +9,7 @@ import ast
 
 from torch import nn
 
-from seqify.chains import Chain, built_elsewhere, find_gaps
+from seqify.chains import Chain, find_gaps
 from seqify.classes import ClassSource, FunctionNode, is_super_init, names_stored
 from seqify.diagnostics import Diagnostic, Location, Severity
 from seqify.flow import InputRef, Ref
@@ -28,6 +28,7 @@ from seqify.plan.subject import (
     subclasses,
     watched,
 )
+from seqify.sorter import built_elsewhere
 
 __all__ = ["plan_flat", "plan_function", "whole_chain"]
 
