@@ -178,7 +178,8 @@ def traced(attempt: Callable[[str], Any]) -> tuple[dict[str, str], Any]:
         kind = getattr(result, "status", "traced")
         found = {"kind": kind, "mode": mode}
         if kind in ("unchanged", "different"):
-            worst = next((item for item in result.diagnostics if item.code.startswith("SQ6")), result.diagnostics[0])
+            errors = [item for item in result.diagnostics if item.severity.name == "ERROR"]
+            worst = (errors if kind == "different" and errors else result.diagnostics)[0]
             found |= {"code": worst.code, "why": worst.message[:160], "place": ""}
         return found, result
     raise AssertionError("one of the two modes has an outcome")
