@@ -25,7 +25,7 @@ from seqify.inputs import Inputs
 from seqify.join import bent_scopes, join
 from seqify.load import quiet, user_frames
 from seqify.openness import Openness
-from seqify.tracing import KeepWhole, NeedsNumbers, Undecided, copied, on_meta, record
+from seqify.tracing import KeepWhole, NeedsNumbers, Undecided, copied, on_meta, record, without_collections
 
 __all__ = ["observe", "runs", "stand_in"]
 
@@ -82,11 +82,12 @@ def observe(module: nn.Module, inputs: Inputs, depth: int | str = 0, mode: str =
     for path, part in module.named_modules():
         if part.training != module.training:
             openness.paths[path] = "it is in another mode than the target"
-    flow = _settle(model, module, inputs, openness, mode)
-    while depth == "blocks" and (bent := bent_scopes(flow)):
-        for path in bent:
-            openness.paths[path] = "it is no straight line"
+    with without_collections():
         flow = _settle(model, module, inputs, openness, mode)
+        while depth == "blocks" and (bent := bent_scopes(flow)):
+            for path in bent:
+                openness.paths[path] = "it is no straight line"
+            flow = _settle(model, module, inputs, openness, mode)
     return flow
 
 

@@ -32,7 +32,17 @@ from seqify.recorder import KeepWhole, NeedsNumbers, Recorder, Undecided
 from seqify.references import HERE, TORCH
 from seqify.sizes import TracedInt
 
-__all__ = ["Applied", "KeepWhole", "NeedsNumbers", "Undecided", "copied", "forward_code", "on_meta", "record"]
+__all__ = [
+    "Applied",
+    "KeepWhole",
+    "NeedsNumbers",
+    "Undecided",
+    "copied",
+    "forward_code",
+    "on_meta",
+    "record",
+    "without_collections",
+]
 
 
 def forward_code(module: nn.Module) -> CodeType | None:
@@ -77,7 +87,7 @@ def record(module: nn.Module, inputs: Mapping[str, Any], training: bool, opennes
         Exception: whatever forward itself raises.
     """
     before = chance()
-    with _without_collections():
+    with without_collections():
         flow = _record(module, inputs, training, openness or Openness(), False)
         if changed_chance(before, chance()):  # somebody drew from Python's or NumPy's generator: was it forward?
             flow = _record(module, inputs, training, openness or Openness(), True)
@@ -85,7 +95,7 @@ def record(module: nn.Module, inputs: Mapping[str, Any], training: bool, opennes
 
 
 @contextlib.contextmanager
-def _without_collections() -> Iterator[None]:
+def without_collections() -> Iterator[None]:
     """
     Python's garbage collector looks at all live objects again and again, and a recording makes many that stay.
     """
