@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seqify.trial import PARTS, Seen, perturb, run, says_something
+from seqify.trial import PARTS, Seen, each_tensor, perturb, run, says_something
 
 __all__ = ["Check", "Verdict", "check", "deterministic", "same_seed"]
 
@@ -132,16 +132,10 @@ def _short(dtype: torch.dtype) -> str:
 
 
 def _cast(values: Mapping[str, Any], device: str, dtype: torch.dtype) -> dict[str, Any]:
-    def cast(value: Any) -> Any:
-        if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
-            return type(value)(cast(item) for item in value)
-        if type(value) is dict:
-            return {key: cast(item) for key, item in value.items()}
-        if not isinstance(value, Tensor):
-            return value
-        return value.to(device, dtype if value.is_floating_point() else value.dtype)
+    def cast(tensor: Tensor) -> Tensor:
+        return tensor.to(device, dtype if tensor.is_floating_point() else tensor.dtype)
 
-    return {name: cast(value) for name, value in values.items()}
+    return {name: each_tensor(value, cast) for name, value in values.items()}
 
 
 def _census(old: nn.Module, new: nn.Module, names: Mapping[str, str]) -> Check:

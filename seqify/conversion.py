@@ -173,7 +173,7 @@ def anew(
         outcome = edit(written, example, dataclasses.replace(wish, layout="flat"), progress)
     if isinstance(outcome, Nothing):
         return Nothing(dataclasses.replace(outcome.reason, location=None), flow)
-    renames = {path: _moved(name, outcome.renames) for path, name in plain.paths.items()}
+    renames = {path: outcome.renames.get(name, name) for path, name in plain.paths.items()}
 
     def make() -> nn.Module:
         body = adopt(model.instance, written.instance, plain.paths)
@@ -187,10 +187,6 @@ def _trains_all(module: nn.Module) -> bool:
     """Whether `train()` and `eval()` reach all submodules, whatever the class makes of them."""
     probe = stand_in(module)
     return all({part.training for part in probe.train(mode).modules()} == {mode} for mode in (True, False))
-
-
-def _moved(name: str, renames: Mapping[str, str]) -> str:
-    return renames.get(name, name)
 
 
 def build_expression(model: Model, plan: Plan) -> str | None:

@@ -16,6 +16,7 @@ from seqify.diagnostics import Diagnostic, Location, Severity
 from seqify.emit.rows import constructor
 from seqify.flow import Flow, Site
 from seqify.keymap import KeyMap
+from seqify.looks import has_hooks
 from seqify.plan import Plan, Row, Subject
 from seqify.report import ChainReport, LayerReport, Report
 
@@ -111,8 +112,7 @@ def find_diagnostics(
         found.append(
             Diagnostic("SQ105", f"forward changes `self.{name}`", cls.source.location(cls.forward or cls.node))
         )
-    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    if any(getattr(module, name) for name in hooks):
+    if has_hooks(module):
         found.append(Diagnostic("SQ107", "hooks are attached to the module itself", here))
     if keymap.renamed:
         first, old = next(iter(keymap.renamed.items()))

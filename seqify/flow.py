@@ -35,6 +35,7 @@ __all__ = [
     "SizeOf",
     "SizeOp",
     "Step",
+    "is_plain_data",
     "leaves",
     "size_leaves",
     "training_argument",
@@ -234,7 +235,9 @@ class Flow:
     dtype: Any = None  # of the first floating-point input, else parameter; `typed` is that tensor
     typed: InputRef | AttrRef | None = None
     device: Any = None  # of the recording: what names it among the arguments means "where the inputs are"
-    given: Mapping[str, Any] = field(default_factory=dict, compare=False)  # shapes of tensors, and plain inputs
+    given: Mapping[str, Any] = field(
+        default_factory=dict, compare=False
+    )  # a torch.Size for a tensor; else the input itself
     opened: tuple[str, ...] = ()
     results: Mapping[str, Any] = field(default_factory=dict, compare=False)  # what each opened submodule gave
     ragged: bool = False  # a shape depends on values
@@ -290,6 +293,11 @@ class Flow:
             if isinstance(value, Ref):
                 users[value.step].append(len(self.steps))
         return users
+
+
+def is_plain_data(value: Any) -> bool:
+    """Whether a value is a number, a text or the like, or nothing but such in tuples, lists and dicts."""
+    return all(isinstance(item, bool | int | float | str | None) for item in walk(value))
 
 
 def walk(value: Any) -> Iterator[Any]:

@@ -7,7 +7,7 @@
 #   torch.nn.functional.relu            call_function relu
 #   torch.Tensor.view                   call_method view
 #   x.shape[0] * 4 among arguments      call_method size, call_function mul: sizes are computed again, for any input
-#   change of gradient mode, autocast   call_function _set_grad_enabled, _enter_autocast, ...
+#   change of gradient mode, autocast   call_function _enter_grad, _enter_autocast, ...
 #
 #   x ─► conv1 ─► relu ─► view(·, -1) ─► fc ─► output
 #                   └─ size(0) ─┘
@@ -40,6 +40,7 @@ from seqify.flow import (
     SizeOf,
     SizeOp,
     Step,
+    is_plain_data,
     training_argument,
 )
 from seqify.sizes import OPERATIONS
@@ -107,26 +108,26 @@ class _Writer:
         if self.flow.fixed_dtype and self.flow.typed is not None:
             dtype = self.graph.call_function(getattr, (self.argument(self.flow.typed), "dtype"))
             same = self.graph.call_function(_is_same, (dtype, self.flow.dtype))
-            self.graph.call_function(torch._assert, (same, f"this graph holds in {self.flow.dtype}"))
+            self.claim(same, f"the dtype is {self.flow.dtype}")
         for name, value in self.flow.given.items():
             node = self.values[InputRef(name)]
-            if value is None or isinstance(value, bool | int | float | str):
-                same = self.graph.call_function(_is_same, (node, value))
-                self.graph.call_function(torch._assert, (same, f"this graph holds where {name} is {value!r}"))
-            elif self.flow.reads_rank and type(value) is tuple and all(type(size) is int for size in value):
-                rank = self.graph.call_method("dim", (node,))
-                same = self.graph.call_function(operator.eq, (rank, len(value)))
-                self.graph.call_function(torch._assert, (same, f"this graph holds where {name} has rank {len(value)}"))
-            if fixed and isinstance(value, tuple) and len(value) > 1 and all(type(size) is int for size in value):
-                same = self.graph.call_function(_has_sizes, (node, value[1:]))
-                self.graph.call_function(
-                    torch._assert, (same, f"this graph holds where {name} has the sizes {value[1:]}")
-                )
+            if isinstance(value, torch.Size):
+                if self.flow.reads_rank:
+                    rank = self.graph.call_method("dim", (node,))
+                    same = self.graph.call_function(operator.eq, (rank, len(value)))
+                    self.claim(same, f"{name} has rank {len(value)}")
+                if fixed and len(value) > 1:
+                    sizes = tuple(value[1:])
+                    self.claim(self.graph.call_function(_has_sizes, (node, sizes)), f"{name} has the sizes {sizes}")
+            elif is_plain_data(value):
+                self.claim(self.graph.call_function(_is_same, (node, value)), f"{name} is {value!r}")
+
+    def claim(self, same: Any, text: str) -> None:
+        self.graph.call_function(torch._assert, (same, f"this graph holds where {text}"))
 
     def check(self, guard: Guard) -> None:
         """Where a decision on sizes would come out otherwise, the graph does not hold, and says so."""
-        text = f"this graph holds where `{guard.condition}` gives {guard.value}"
-        self.graph.call_function(torch._assert, (self.size(guard.test), text))
+        self.claim(self.size(guard.test), f"`{guard.condition}` gives {guard.value}")
 
     def call(self, step: Step) -> fx.Node:
         self.place = step.site.location() if step.site else None
@@ -173,7 +174,7 @@ class _Writer:
         if isinstance(value, Ref | InputRef):
             return self.part(value)
         if isinstance(value, AttrRef):
-            return self.attribute(value.path)
+            return self.graph.get_attr(value.path)  # read each time: a buffer may have been replaced in between
         if isinstance(value, Loose):
             if not value.description:
                 text = "forward takes a tensor, or an object with tensors, that was made where nothing is seen"
@@ -209,10 +210,6 @@ class _Writer:
                 node = self.graph.call_function(operator.getitem if isinstance(key, int) else _item, (node, key))
             self.values[value] = node
         return self.values[value]
-
-    def attribute(self, path: str) -> fx.Node:
-        # read each time: a buffer may have been replaced in between
-        return self.graph.get_attr(path)
 
     def size(self, value: Any) -> Any:
         if isinstance(value, SizeOf):

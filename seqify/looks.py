@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from seqify.flow import Ambient
 
 __all__ = [
-    "HOOKS",
     "alias",
     "ambient",
     "chance",
     "changed_chance",
     "flatten",
+    "has_hooks",
     "held_by",
     "makeup",
     "name_of",
@@ -66,6 +66,11 @@ def storage_of(tensor: Tensor) -> int:
 
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Whether something runs with the module's forward or backward that its class does not show."""
+    return any(getattr(module, name, None) for name in HOOKS)
 
 
 def ambient(

@@ -23,17 +23,12 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from seqify.flow import Site
+from seqify.looks import has_hooks
 
 __all__ = ["Openness", "carries_more", "is_torch_layer"]
 
 _LEAF = re.compile(r"#\s*seqify:\s*leaf\b")
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
-_HOOKS = (
-    "_forward_hooks",
-    "_forward_pre_hooks",
-    "_backward_hooks",
-    "_backward_pre_hooks",
-)
 
 
 def is_torch_layer(module: nn.Module) -> bool:
@@ -48,7 +43,7 @@ def is_torch_layer(module: nn.Module) -> bool:
 
 def carries_more(module: nn.Module) -> str | None:
     """Why calling a module is more than running its forward; None when it is not."""
-    if any(getattr(module, name, None) for name in _HOOKS):
+    if has_hooks(module):
         return "it has hooks"
     if "parametrizations" in module._modules:
         return "it is parametrized"

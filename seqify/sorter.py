@@ -9,6 +9,7 @@ from torch import nn
 
 from seqify.classes import ClassSource
 from seqify.flow import AttrRef, Flow, Loose, Step
+from seqify.looks import has_hooks
 from seqify.ops import Break, Layer, Words, match
 
 __all__ = ["Sorter", "built_elsewhere", "is_stateless"]
@@ -16,13 +17,12 @@ __all__ = ["Sorter", "built_elsewhere", "is_stateless"]
 
 def is_stateless(module: nn.Module) -> bool:
     """Whether a second instance does the same as a second call: a torch.nn layer that learns and keeps nothing."""
-    hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
     return (
         type(module).__module__.startswith("torch.nn.modules.")
         and next(module.parameters(), None) is None
         and next(module.buffers(), None) is None
         and not isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict)
-        and not any(hooks)
+        and not has_hooks(module)
     )
 
 

@@ -159,7 +159,7 @@ def _record(
 
 
 def _given(value: Any) -> Any:
-    return tuple(value.shape) if isinstance(value, Tensor) else value
+    return torch.Size(map(int, value.shape)) if isinstance(value, Tensor) else value
 
 
 def _tensor_at(known: Any) -> Any:

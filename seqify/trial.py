@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["PARTS", "Seen", "perturb", "run", "says_something"]
+__all__ = ["PARTS", "Seen", "each_tensor", "perturb", "run", "says_something"]
 
 PARTS = ("forward", "inputs", "gradients", "input gradients", "buffers", "random")
 
@@ -49,7 +49,9 @@ def run(module: nn.Module, values: Mapping[str, Any], seed: int, device: str) ->
     for leaf in leaves.values():
         leaf.requires_grad_(leaf.is_floating_point())
     # a clone of the leaf is what the module gets: a leaf itself could not be changed in place
-    given = {name: leaves[name].clone() if name in leaves else _cloned(value) for name, value in values.items()}
+    given = {
+        name: leaves[name].clone() if name in leaves else each_tensor(value, _cloned) for name, value in values.items()
+    }
     seen = Seen()
     outputs: dict[str, Tensor | None] = {}
     try:
@@ -71,13 +73,17 @@ def run(module: nn.Module, values: Mapping[str, Any], seed: int, device: str) ->
     return seen
 
 
-def _cloned(value: Any) -> Any:
-    """Tensors in lists, tuples and dicts cloned, so that one call cannot change what the next one gets."""
+def each_tensor(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """A value with every tensor in it changed, those in lists, tuples and dicts included."""
     if isinstance(value, Tensor):
-        return value.detach().clone()
+        return change(value)
     if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
-        return type(value)(_cloned(item) for item in value)
-    return {key: _cloned(item) for key, item in value.items()} if type(value) is dict else value
+        return type(value)(each_tensor(item, change) for item in value)
+    return {key: each_tensor(item, change) for key, item in value.items()} if type(value) is dict else value
+
+
+def _cloned(tensor: Tensor) -> Tensor:
+    return tensor.detach().clone()
 
 
 def _copies(tensors: Mapping[str, Tensor | None]) -> dict[str, Tensor | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -24,30 +23,11 @@ from seqify.ops import Words
 from seqify.plan import is_plain
 from seqify.source import read_source
 
-
-def _torchvision_schemas() -> torch.library.Library | None:
-    """
-    The two operators that torchvision's Python code expects, where its compiled half does not fit this torch.
-
-    None where torchvision is absent or brings the operators itself.
-    """
-    spec = importlib.util.find_spec("torchvision")
-    if spec is None or spec.origin is None:
-        return None
-    try:
-        for extension in Path(spec.origin).parent.glob("_C*.so"):
-            torch.ops.load_library(extension)
-            return None
-    except OSError:
-        pass
-    library = torch.library.Library("torchvision", "DEF")
-    for name in ("nms", "qnms"):
-        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    return library
-
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+from models import define_torchvision_operators
 
 torch.set_num_threads(1)  # the models are tiny and the tests run side by side
-TORCHVISION = _torchvision_schemas()  # the definitions last as long as this object
+TORCHVISION = define_torchvision_operators()  # the definitions last as long as this object
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -14,8 +14,6 @@ import torch
 
 import seqify
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-pytest.importorskip("models", reason="the collections are not there")
 coverage = importlib.import_module("coverage")
 models = importlib.import_module("models")
 
@@ -34,11 +32,6 @@ SAMPLE = {
     ("transformers", "mobilevit"): "SQ410",
     ("transformers", "whisper"): "SQ410",
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def operators() -> None:
-    models.define_torchvision_operators()
 
 
 def entry(collection: str, name: str) -> Any:

@@ -33,6 +33,7 @@ from seqify.flow import (
     Site,
     SizeOf,
     Step,
+    is_plain_data,
     leaves,
     size_leaves,
     walk,
@@ -137,8 +138,7 @@ class ForwardWriter(Expressions):
             if isinstance(leaf, Ref | InputRef):
                 self.last[self._owner(leaf)] = index
         for size in size_leaves(value):
-            if isinstance(size.value, Ref | InputRef):
-                self.size_uses[size] = max(index, self.size_uses.get(size, index))
+            self.size_uses[size] = max(index, self.size_uses.get(size, index))
 
     def _reads(self, value: Any) -> Iterator[Any]:
         yield from leaves(value)
@@ -162,6 +162,15 @@ class ForwardWriter(Expressions):
         self.free_at[name] = self.last.get(self._owner(value), self.now)
         return name
 
+    def _lasting(self, wanted: str) -> str:
+        """A name that no value has had, and none will get."""
+        name, number = wanted, 1
+        while name in self.writer.imports or name in self.free_at:
+            number += 1
+            name = f"{wanted}{number}"
+        self.free_at[name] = self.end + 1
+        return name
+
     def _wanted(self, step: Step) -> str:
         hint = _assigned(step.site) if step.site is not None else None
         if hint is not None:
@@ -179,11 +188,7 @@ class ForwardWriter(Expressions):
             if _whole(size.value) != value or index <= self.last.get(self._owner(value), -1):
                 continue
             wanted = "batch" if size.dim == 0 else "rank" if size.dim is None else f"size{size.dim}"
-            name, number = wanted, 1
-            while name in self.writer.imports or name in self.free_at:
-                number += 1
-                name = f"{wanted}{number}"
-            self.free_at[name] = self.end + 1
+            name = self._lasting(wanted)
             read = "dim()" if size.dim is None else f"size({size.dim})"
             self._write_line(Node(f"{name} = {self._value(size.value).flat}.{read}"))
             self.size_names[size] = name
@@ -197,13 +202,8 @@ class ForwardWriter(Expressions):
         if isinstance(wanted[0].value, AttrRef):
             self.dtype = text
             return
-        name, number = "dtype", 1
-        while name in self.writer.imports or name in self.free_at:
-            number += 1
-            name = f"dtype{number}"
-        self.free_at[name] = self.end + 1
-        self._write_line(Node(f"{name} = {text}"))
-        self.dtype = name
+        self.dtype = self._lasting("dtype")
+        self._write_line(Node(f"{self.dtype} = {text}"))
 
     # -- lines
 
@@ -256,6 +256,8 @@ class ForwardWriter(Expressions):
                 self._assert(f"{name} is {value}", f"{name} = {value}")
             elif isinstance(value, int | float | str):
                 self._assert(f"{name} == {value!r}", f"{name} = {value!r}".replace('"', "'"))
+            elif is_plain_data(value):
+                self._assert(f"{name} == {self._value(value).flat}", f"{name} as it was given")
             elif not isinstance(value, tuple | list | dict):
                 raise CannotWrite("forward", f"its input `{name}` is neither a tensor nor a plain value")
 
