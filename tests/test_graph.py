@@ -473,3 +473,15 @@ def matches(left: list[Any], right: list[Any]) -> bool:
     except AssertionError:
         return False
     return True
+
+
+def test_a_plain_tuple_given_as_input_is_no_shape():
+    def forward(self, x, size=(2, 2)):
+        return self.fc(x).view(-1, *size)
+
+    net = made(forward)
+    graph = trace(net, {"x": X, "size": (2, 2)})
+
+    assert torch.equal(graph(X3, (2, 2)), net(X3, (2, 2)))
+    with pytest.raises(AssertionError, match="holds where size is"):
+        graph(X3, (1, 4))

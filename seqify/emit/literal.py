@@ -54,9 +54,14 @@ class Imports:
             if bound == (module, attribute):
                 return name
         wanted = alias or attribute or module.partition(".")[0]
-        name = fresh(wanted, {*self._taken, *self._bound})
+        name = fresh(wanted, self.taken)
         self._bound[name] = (module, attribute)
         return name
+
+    @property
+    def taken(self) -> set[str]:
+        """The names that are in use."""
+        return {*self._taken, *self._bound}
 
     def __contains__(self, name: str) -> bool:
         return name in self._taken or name in self._bound

@@ -38,6 +38,7 @@ from seqify.flow import (
     size_leaves,
     walk,
 )
+from seqify.names import fresh
 from seqify.plain.expressions import IN_PLACE, Expressions
 
 __all__ = ["ForwardWriter"]
@@ -164,10 +165,7 @@ class ForwardWriter(Expressions):
 
     def _lasting(self, wanted: str) -> str:
         """A name that no value has had, and none will get."""
-        name, number = wanted, 1
-        while name in self.writer.imports or name in self.free_at:
-            number += 1
-            name = f"{wanted}{number}"
+        name = fresh(wanted, self.writer.imports.taken | self.free_at.keys())
         self.free_at[name] = self.end + 1
         return name
 
