@@ -156,8 +156,8 @@ def convert(row: dict[str, Any], model: Any, made: Any, two: dict[str, Any], thr
             old, new = copy.deepcopy(model), report.module().eval()
             call = by_position if len(two) == 1 else by_name  # nn.Sequential has a name of its own for its input
             equal = all(compare(old, new, inputs, call) == "equal" for inputs in (two, three))
-            row[layout]["kind"] = "tested" if equal else "different"
-        proved = proved or row[layout]["kind"] == "tested"
+            row[layout]["kind"] = "equivalent" if equal else "different"
+        proved = proved or row[layout]["kind"] == "equivalent"
 
 
 def traced(attempt: Callable[[str], Any]) -> tuple[dict[str, str], Any]:
@@ -255,7 +255,7 @@ def table(results: dict[str, list[dict[str, Any]]]) -> str:
     )
     line("… wrong without a word", lambda rows: count(rows, lambda row: row.get("children") == "differs"))
     for layout in LAYOUTS:
-        line(f"**seqify.convert**, {layout}", lambda rows, key=layout: count(rows, is_kind(key, "tested")))
+        line(f"**seqify.convert**, {layout}", lambda rows, key=layout: count(rows, is_kind(key, "equivalent")))
         line("left alone or refused", lambda rows, key=layout: count(rows, is_kind(key, "unchanged", "refused")))
         line("not shown to be equal", lambda rows, key=layout: count(rows, is_kind(key, "different", "crashed")))
     lines += ["", "## What was refused, and why", ""]

@@ -12,8 +12,20 @@ if TYPE_CHECKING:
     from seqify.constructed import recording
     from seqify.keymap import KeyMap
     from seqify.report import Report
+    from seqify.verification import verify
 
-__all__ = ["CannotAsk", "KeyMap", "Refusal", "Report", "SeqifyError", "__version__", "convert", "recording", "trace"]
+__all__ = [
+    "CannotAsk",
+    "KeyMap",
+    "Refusal",
+    "Report",
+    "SeqifyError",
+    "__version__",
+    "convert",
+    "recording",
+    "trace",
+    "verify",
+]
 
 _HOMES = {
     "KeyMap": "seqify.keymap",
@@ -21,6 +33,7 @@ _HOMES = {
     "convert": "seqify.api",
     "recording": "seqify.constructed",
     "trace": "seqify.api",
+    "verify": "seqify.verification",
 }
 
 

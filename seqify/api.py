@@ -13,23 +13,25 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from seqify.checks import Check, Verdict, check, same_seed
+from seqify.asking import example_inputs, find_devices
 from seqify.classfile import shown
+from seqify.compare.axes import is_large
+from seqify.compare.comparison import Comparison, compare_sides
+from seqify.compare.side import Side
 from seqify.config import read_config
 from seqify.constructed import Constructions
 from seqify.conversion import UNEDITABLE, Conversion, Nothing, Wish, anew, edit
 from seqify.diagnostics import Diagnostic
 from seqify.diff import unified_diff
 from seqify.emit.imports import absolute_imports
-from seqify.errors import CannotAsk, Refusal
+from seqify.errors import Refusal
 from seqify.findings import chain_report, find_diagnostics, specialised, without_places
 from seqify.graph import make_graph
-from seqify.inputs import Inputs, find_inputs, from_values, parse_inputs
+from seqify.inputs import Inputs
 from seqify.keymap import KeyMap, make_keymap
 from seqify.load import Model, build_in, load_live, load_target
-from seqify.observe import observe, runs, stand_in
-from seqify.report import CheckReport, Report
-from seqify.target import parse_target
+from seqify.observe import observe
+from seqify.report import Report
 from seqify.version import versions
 from seqify.workshop import package_of
 
@@ -52,6 +54,8 @@ def convert(
     devices: Sequence[str] = ("auto",),
     dtypes: Sequence[torch.dtype] = (torch.float32, torch.float64),
     verify: bool = True,
+    symbolic: bool | None = None,
+    allow_unproved: bool = False,
     progress: Progress = lambda _: None,
 ) -> Report:
     """
@@ -74,10 +78,14 @@ def convert(
         devices: where to compare; "auto" is the CPU, and CUDA where there is one.
         dtypes: what to compare in.
         verify: whether to compare at all.
+        symbolic: prove it for symbolic sizes too, which costs a second or more; by default for inputs of a million
+            numbers and more, where that is quicker than a run.
+        allow_unproved: whether exact numbers without a proof are enough.
         progress: told what is being done.
 
     Returns:
-        A report whose status is "tested", "different", "unchanged", or "converted" when nothing was compared.
+        A report whose status is "equivalent", "tested" when every number agrees but nothing was proved, "different",
+        "unchanged", or "converted" when nothing was compared.
 
     Raises:
         Refusal: the model was understood, and cannot be converted.
@@ -86,17 +94,18 @@ def convert(
     Example:
         >>> report = seqify.convert("samples/lenet.py:LeNet")
         >>> report.status
-        'tested'
+        'equivalent'
         >>> model = report.module()
     """
     progress("loading")
     model = load_target(target) if isinstance(target, str) else load_live(target)
-    places = _devices(devices)
+    places = find_devices(devices)
     opens = depth != 0 or mode != "both"
     if not opens and type(model.instance).forward is nn.Sequential.forward and "forward" not in vars(model.instance):
         return _unchanged(model, Diagnostic("SQ209", f"`{model.kind.__name__}` is an `nn.Sequential` already"), ())
     config = read_config(os.path.dirname(model.filename or "") or ".")
-    example = _inputs(model, inputs, progress)
+    example = example_inputs(model, inputs, progress)
+    symbolic = is_large(example) if symbolic is None else symbolic
     wish = Wish(layout, min_length or config.min_length or 2, names or {}, depth, mode)
     way = source if not opens else "new"
     outcome = _convert(model, example, wish, way, made, progress)
@@ -105,25 +114,28 @@ def convert(
     conversion, notes = outcome
     cls, plan, flow = conversion.cls, conversion.plan, conversion.flow
     keymap = make_keymap(model.instance, conversion.new, conversion.renames)
-    verdict = Verdict()
+    found = None
     if verify:
-        verdict = _verify(model, conversion, example, keymap, places, dtypes, mode, progress)
-    status = "converted" if not verify else "tested" if verdict.ok else "different"
-    told = find_diagnostics(model.instance, conversion.subject, plan, keymap, verdict, places, devices)
+        found = _compare(model, conversion, example, keymap, places, dtypes, mode, symbolic, progress)
+    status = found.status if found else "converted"
+    unproved = status == "tested" and not allow_unproved
+    told = find_diagnostics(model.instance, conversion.subject, plan, keymap, found, places, devices, unproved)
     rewrite, path = conversion.rewrite, None if conversion.file else cls.source.path
     elsewhere = absolute_imports(dataclasses.replace(cls.source, text=rewrite.text), package_of(model))
     report = Report(
         command="convert",
         target=model.name,
         status=status,
-        exit_code=1 if status == "different" else 0,
+        exit_code=1 if status == "different" or unproved else 0,
         versions=versions(),
         layout=plan.layout,
         inputs=example.describe(),
         calls=len(flow.steps),
         chains=tuple(chain_report(group.name, group.rows, cls) for group in plan.groups),
         keymap=keymap,
-        checks=tuple(CheckReport(**vars(item)) for item in verdict.checks),
+        checks=found.verdict.checks if found else (),
+        proof=found.proof if found else None,
+        divergence=found.divergence if found else None,
         specialised=specialised(flow),
         diagnostics=(*notes, *told),
         path=path,
@@ -216,57 +228,13 @@ def trace(
         ['x', 'conv1']
     """
     model = load_target(target) if isinstance(target, str) else load_live(target)
-    flow = observe(model.instance, _inputs(model, inputs, lambda _: None), depth, mode)
+    flow = observe(model.instance, example_inputs(model, inputs, lambda _: None), depth, mode)
     graph = make_graph(flow, model.instance)
     graph.meta["flow"] = flow
     return graph
 
 
-def _devices(asked: Sequence[str]) -> list[str]:
-    found: list[str] = []
-    for name in asked:
-        if name == "auto":
-            found += ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
-            continue
-        try:
-            kind = torch.device(name).type
-        except RuntimeError:
-            raise CannotAsk(Diagnostic("SQ604", f"`{name}` is not a device")) from None
-        if kind == "cuda" and not torch.cuda.is_available():
-            raise CannotAsk(
-                Diagnostic(
-                    "SQ604",
-                    f"`{name}` is not available on this machine",
-                    help="leave `--device` out to check what is there",
-                )
-            )
-        found.append(name)
-    return list(dict.fromkeys(found))
-
-
-def _inputs(model: Model, given: Any, progress: Progress) -> Inputs:
-    """Inputs as given, else the project's, else the file's own `seqify_inputs()`, else found by probing."""
-    module = model.instance
-    if isinstance(given, str):
-        given = [given]
-    if isinstance(given, list | tuple) and given and all(isinstance(item, str) for item in given):
-        return parse_inputs(module, list(given))
-    if given is not None and not (isinstance(given, list | tuple) and not given):
-        return from_values(module, given)
-    if model.expression is not None:
-        target = parse_target(model.name)
-        texts = read_config(os.path.dirname(target.path or "") or ".").inputs_for(target)
-        if texts:
-            return parse_inputs(module, texts, "configured")
-    function = getattr(model.module, "seqify_inputs", None)
-    if callable(function):
-        return from_values(module, function(), "file")
-    progress("looking for an input")
-    probe = stand_in(module)
-    return find_inputs(module, lambda candidate: runs(probe, candidate))
-
-
-def _verify(
+def _compare(
     model: Model,
     conversion: Conversion,
     example: Inputs,
@@ -274,21 +242,25 @@ def _verify(
     places: Sequence[str],
     dtypes: Sequence[torch.dtype],
     mode: str,
+    symbolic: bool,
     progress: Progress,
-) -> Verdict:
-    batches = dict.fromkeys([example.batch, 3 if example.batch != 3 else 5] if example.batch else [0])
-    trials = [(example.with_batch(batch) if example.batch else example).values for batch in batches]
-    checks: list[Check] = []
-    modes = ("eval",) if mode == "eval" else ("eval", "train")
-    old, new = model.instance, conversion.new
-    for device in places:
-        checks += check(old, new, trials, keymap.tensors, device, dtypes, progress, modes).checks
+) -> Comparison:
     expression = conversion.build
+    rebuilt = None
     if model.build is not None and expression is not None:
-        progress("building both from the same seeds")
         rebuilt = functools.partial(build_in, conversion.converted, expression)
-        checks.append(same_seed(model.build, rebuilt, keymap.tensors))
-    return Verdict(tuple(dict.fromkeys(checks)))
+    return compare_sides(
+        Side(model.instance, model.build),
+        Side(conversion.new, rebuilt),
+        example,
+        names=keymap.tensors,
+        devices=places,
+        dtypes=dtypes,
+        modes=("eval",) if mode == "eval" else ("eval", "train"),
+        symbolic=symbolic,
+        interface=False,
+        progress=progress,
+    )
 
 
 def _unchanged(model: Model, reason: Diagnostic, inputs: tuple[Mapping[str, Any], ...], calls: int = 0) -> Report:

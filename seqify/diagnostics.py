@@ -80,6 +80,9 @@ SQ004 E not-a-module | the target does not build an `nn.Module` | name a module 
 SQ005 E input-unknown | no input was given and probing found none | `--input 8,3,64,64`
 SQ006 E input-fails | the original model raises on this input | `--input` with another shape or dtype
 SQ007 E build-failed | the target raised while it was built | other arguments: `model.py:Net(width=64)`
+SQ008 E timed-out | the code did not finish in the time allowed | `--timeout SECONDS`
+SQ009 E process-ended | the code ended seqify's process | run the file by itself: it must neither exit nor crash
+SQ010 E revision-unknown | the git revision cannot be read | name a commit that the repository has: `--base origin/main`
 SQ101 E value-branch | the path depends on a tensor's value | move the test out of forward
 SQ102 E shape-branch | the path depends on the input's shape | move the test out of forward
 SQ103 E mode-branch | train and eval run different calls | move what differs into a module of its own
@@ -117,15 +120,20 @@ SQ411 N new-file | the class is not edited: a new one is written | none needed; 
 SQ412 N kept-whole | a submodule is not opened | none needed
 SQ501 N keys-renamed | old checkpoints need the key map | `--layout flat` keeps the keys, `--map FILE` saves the map
 SQ505 W parameter-order-changes | optimizer state is positional and would land on the wrong parameters | `--map FILE`
+SQ506 E unsafe-file | the checkpoint cannot be read as tensors and plain data | re-save the tensors only
 SQ601 E output-differs | outputs differ | look at the first check that failed
 SQ602 E gradient-differs | the forward agrees, gradients do not | look at the first check that failed
 SQ603 E buffers-differ | buffers differ after a call | look at the first check that failed
 SQ604 N device-skipped | the device is absent, nothing is claimed about it | run it where the device exists
 SQ605 W unstable-reference | the old model differs from its own copy | `torch.use_deterministic_algorithms(True)`
 SQ607 N interface-differs | the signature changed | pass the input by position
-SQ608 E weights-unmatched | old and new tensors cannot be paired | report it, with the model
+SQ608 E weights-unmatched | old and new tensors cannot be paired | `--map FILE` says which is which
 SQ609 E random-differs | random numbers are drawn in another order or number | look at the first check that failed
 SQ610 E vacuous-check | the comparison proves nothing: constant or no output | `--input` with another shape
+SQ611 N unproved | the numbers agree and nothing is proved | `--allow-unproved`, if exact numbers are enough
+SQ612 W other-inputs | one side alone takes inputs of another size or memory layout | look at what depends on it
+SQ613 W hooks-differ | one side has hooks that the other has not | register them in the new module
+SQ614 E training-differs | the weights differ after some steps of an optimizer | look at the gradients
 SQ901 E self-check-failed | the produced text broke one of seqify's own rules; nothing was written | report it
 SQ902 E internal-error | a bug in seqify; nothing was written | report it, with `seqify env`
 """

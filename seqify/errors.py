@@ -7,9 +7,11 @@ SeqifyError
 
 from __future__ import annotations
 
+import os
+
 from seqify.diagnostics import Diagnostic
 
-__all__ = ["CannotAsk", "Refusal", "SeqifyError"]
+__all__ = ["CannotAsk", "Refusal", "SeqifyError", "explain"]
 
 
 class SeqifyError(Exception):
@@ -39,3 +41,20 @@ class Refusal(SeqifyError):
     """The model was understood, and seqify will not convert it."""
 
     exit_code = 1
+
+
+def explain(error: BaseException) -> CannotAsk:
+    """SQ902: an exception that nobody expected, as one that can be reported, with the places it came through."""
+    import traceback
+
+    if isinstance(error, OSError) and error.filename is not None:
+        return CannotAsk(
+            Diagnostic("SQ902", f"{error.strerror or error}: `{error.filename}`", help="nothing was written")
+        )
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    notes = tuple(f"{os.path.basename(frame.filename)}:{frame.lineno} in {frame.name}" for frame in frames)
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:
+        text = type(error).__name__
+    return CannotAsk(Diagnostic("SQ902", text, notes=notes))

@@ -6,12 +6,13 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from seqify.diagnostics import Diagnostic
 from seqify.errors import CannotAsk
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["KeyMap", "make_keymap"]
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seqify.diagnostics import Diagnostic, Location
-from seqify.errors import CannotAsk, SeqifyError
+from seqify.compare.verdict import Check, Divergence
+from seqify.diagnostics import Diagnostic, Location, Severity
+from seqify.errors import CannotAsk, Refusal, SeqifyError
 from seqify.files import write_atomically
 from seqify.keymap import KeyMap
+from seqify.proof.isomorphism import Proof
 
-__all__ = ["ChainReport", "CheckReport", "LayerReport", "Report"]
+__all__ = ["ChainReport", "LayerReport", "Report"]
 
 SCHEMA = "seqify/1"
 
@@ -37,21 +39,6 @@ class ChainReport:
 
 
 @dataclass(frozen=True)
-class CheckReport:
-    """One comparison, as `seqify.checks` made it."""
-
-    name: str
-    device: str
-    dtype: str
-    mode: str
-    ok: bool
-    bitwise: bool
-    max_abs: float
-    max_ulp: int | None
-    note: str
-
-
-@dataclass(frozen=True)
 class Report:
     """
     What a conversion came to.
@@ -70,7 +57,10 @@ class Report:
     calls: int = 0
     chains: tuple[ChainReport, ...] = ()
     keymap: KeyMap | None = None
-    checks: tuple[CheckReport, ...] = ()
+    checks: tuple[Check, ...] = ()
+    proof: Proof | None = None
+    divergence: Divergence | None = None
+    other: str | None = None
     specialised: tuple[tuple[str, bool, Location | None], ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     path: str | None = None
@@ -94,16 +84,30 @@ class Report:
             raise CannotAsk(Diagnostic("SQ209", f"`{self.target}` was not converted ({self.status})"))
         return self.make()
 
+    def raise_if_different(self) -> None:
+        """
+        Nothing, where the exit code is 0.
+
+        Raises:
+            Refusal: the comparison found a difference, or a proof was asked for and is missing.
+        """
+        if self.exit_code:
+            first = [item for item in self.diagnostics if item.severity is Severity.ERROR] or list(self.diagnostics)
+            raise Refusal(*first)
+
     def write(self, path: str | None = None) -> Path:
         """
         Write the converted file: to `path`, or over the original.
 
         Raises:
-            CannotAsk: SQ601 when the result was found different, SQ209 when there is none.
+            CannotAsk: SQ601 when the result was found different, SQ611 when a proof was asked for and is missing,
+                SQ209 when there is no result.
             OSError: the file cannot be written; it is then unchanged.
         """
         if self.status == "different":
             raise CannotAsk(Diagnostic("SQ601", "the result differs from the original and is not written"))
+        if self.status == "tested" and self.exit_code:
+            raise CannotAsk(Diagnostic("SQ611", "the result is not proved, and is not written"))
         if self.source and path is None and self.path is None:
             raise CannotAsk(Diagnostic("SQ401", "a new class has no file to replace", help="give it a path"))
         if not self.source:
@@ -121,6 +125,7 @@ class Report:
             "schema": SCHEMA,
             "command": self.command,
             "target": self.target,
+            **({"new": self.other} if self.other is not None else {}),
             "status": self.status,
             "exit_code": self.exit_code,
             **self.versions,
@@ -143,9 +148,9 @@ class Report:
             ],
             "keymap": dict(self.keymap.keys) if self.keymap else {},
             "parameter_order": list(self.keymap.parameter_order) if self.keymap else [],
-            "proof": {"status": "unproved", "scope": None, "reason": "the numbers were compared, nothing was proved"},
+            "proof": _proof(self.proof),
             "checks": [vars(check) for check in self.checks],
-            "divergence": None,
+            "divergence": _divergence(self.divergence),
             "specialised": [
                 {"condition": condition, "value": value, "location": _place(place)}
                 for condition, value, place in self.specialised
@@ -165,6 +170,23 @@ class Report:
         """The report of a command that stopped."""
         status = "refused" if error.exit_code == 1 else "failed"
         return cls(command, target, status, error.exit_code, versions, diagnostics=error.diagnostics)
+
+
+def _proof(proof: Proof | None) -> dict[str, Any]:
+    if proof is None:
+        return {"status": "unproved", "scope": None, "reason": "nothing was compared", "conditions": []}
+    reason, scope = proof.reason or None, proof.scope or None
+    return {"status": proof.status, "scope": scope, "reason": reason, "conditions": list(proof.conditions)}
+
+
+def _divergence(found: Divergence | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    argument = None
+    if found.argument is not None:
+        argument = dict(zip(("name", "old", "new"), found.argument, strict=True))
+    sides = {name: None if spot is None else vars(spot) for name, spot in (("old", found.old), ("new", found.new))}
+    return {**vars(found), **sides, "argument": argument}
 
 
 def _place(location: Location | None) -> dict[str, Any] | None:

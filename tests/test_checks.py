@@ -12,7 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from seqify.checks import Check, Verdict, check, deterministic, same_seed
+from seqify.compare.checks import check
+from seqify.compare.interface import same_seed
+from seqify.compare.side import Side
+from seqify.compare.verdict import Check, Verdict
+from seqify.trial import deterministic
 
 X = torch.randn(8, 4)
 IMAGE = torch.randn(8, 3, 8, 8)
@@ -568,7 +572,10 @@ def test_same_seed_same_weights():
 
     names = {"0.weight": "1.weight", "0.bias": "1.bias", "1.weight": "0.weight", "1.bias": "0.bias"}
 
-    assert same_seed(build(linear, conv), build(linear, conv), {}).ok
+    def side(*layers):
+        return Side(nn.Identity(), build(*layers))
 
-    swapped = same_seed(build(linear, conv), build(conv, linear), names)
+    assert same_seed(side(linear, conv), side(linear, conv), {}).ok
+
+    swapped = same_seed(side(linear, conv), side(conv, linear), names)
     assert (swapped.ok, swapped.note) == (False, "`0.weight` starts with other values")

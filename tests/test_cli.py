@@ -65,7 +65,7 @@ def test_json_is_one_object_whatever_the_module_prints(write):
     found = json.loads(done.stdout)
 
     assert done.returncode == found["exit_code"] == 0
-    assert (found["schema"], found["command"], found["status"]) == ("seqify/1", "convert", "tested")
+    assert (found["schema"], found["command"], found["status"]) == ("seqify/1", "convert", "equivalent")
     assert {"layout", "inputs", "chains", "keymap", "parameter_order", "proof", "checks", "divergence"} < set(found)
     assert {"specialised", "diagnostics", "output", "seqify", "torch", "target"} < set(found)
     assert found["output"]["build"] == "Net()"
@@ -203,6 +203,63 @@ def test_help_and_usage_errors_import_no_torch(arguments):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
+
+
+def test_a_conversion_leaves_torch_to_its_child(net):
+    code = (
+        "import sys\n"
+        "from seqify.cli import main\n"
+        f"try:\n    main(['convert', {f'{net}:Net'!r}, '--format', sys.argv[1]])\n"
+        "except SystemExit as end:\n    assert not end.code\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    for name in ("text", "json", "markdown", "github"):
+        done = subprocess.run([sys.executable, "-c", code, name], capture_output=True, text=True, check=False)
+
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_refusal_leaves_torch_to_the_child(write):
+    path = write(NET.format(head="", body="x = x * 2 if x.sum() > 0 else x"), "branchy.py")
+    code = (
+        "import sys\n"
+        "from seqify.cli import main\n"
+        f"try:\n    main(['convert', {f'{path}:Net'!r}, '--input', '8,4'])\n"
+        "except SystemExit as end:\n    assert end.code == 1\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("seconds", ["-1", "nan", "soon"])
+def test_a_timeout_is_a_number_of_seconds(net, seconds):
+    done = seqify("convert", f"{net}:Net", "--timeout", seconds)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"Invalid value for '--timeout': {seconds!r} is not a valid float." in done.stderr or (
+        f"{seconds} is not a number of seconds" in done.stderr
+    )
+
+
+def test_the_time_is_over(write):
+    path = write(NET.format(head="import time; time.sleep(100)", body=""), "slow.py")
+    done = seqify("convert", f"{path}:Net", "--timeout", "6")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "SQ008 timed-out: the code did not finish in the time allowed (6 s), while loading" in done.stderr
+    assert f"--> {path}:1:1" in done.stderr
+    assert "1 | import time; time.sleep(100)" in done.stderr
+    assert "help: `--timeout SECONDS`" in done.stderr
+
+
+def test_the_working_folder_of_the_command_is_its_own(net, tmp_path):
+    net.write_text("import os\nos.chdir('/')\n" + net.read_text())
+    done = seqify("convert", "net.py:Net", "-o", "out.py", "--map", "map.json", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out.py").exists() and (tmp_path / "map.json").exists()
 
 
 def test_targets_in_packages(write, tmp_path):
@@ -346,7 +403,7 @@ def test_a_class_that_cannot_be_edited_is_written_anew(write, tmp_path):
     assert shown.stdout.startswith("--- /dev/null\n+++ b/net.py\n")
     assert "-o FILE writes the new class" in shown.stderr
     found = json.loads(seqify("convert", f"{path}:Net", "--input", "8,4", "--format", "json").stdout)
-    assert (found["status"], found["layout"], found["output"]["build"]) == ("tested", "flat", "Net()")
+    assert (found["status"], found["layout"], found["output"]["build"]) == ("equivalent", "flat", "Net()")
     assert str(tmp_path) not in json.dumps(found["chains"])
 
 

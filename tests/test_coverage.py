@@ -51,7 +51,7 @@ def test_it_traces_and_replays(collection: str, name: str) -> None:
     mode = "eval" if expected == "SQ103" else "both"
     try:
         report = seqify.convert(model, two, source="new", made=made, dtypes=[torch.float32])
-        found = report.layout if report.status == "tested" else report.diagnostics[0].code
+        found = report.layout if report.status == "equivalent" else report.diagnostics[0].code
     except seqify.Refusal as error:
         found = error.diagnostic.code
     assert found == expected

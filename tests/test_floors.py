@@ -30,18 +30,22 @@ FLOORS = {
         "observe",
         "classes",
         "references",
+        "child",
+        "childside",
+        "pipes",
+        "revisions",
     },  # reading
     2: {"ops", "chains", "sorter", "forwardtext", "names", "order", "keymap", "plan"},  # thinking
-    3: {"emit", "plain", "transplant", "diff", "trial", "checks"},  # writing, proving
-    4: {"report", "findings", "classfile", "workshop", "conversion", "api"},  # doing
-    5: {"render", "cli", "__main__", "__init__"},  # telling
+    3: {"emit", "plain", "transplant", "diff", "trial", "proof", "compare"},  # writing, proving
+    4: {"report", "findings", "classfile", "workshop", "conversion", "api", "work", "asking", "opened", "verification"},  # doing
+    5: {"render", "cli", "testing", "__main__", "__init__"},  # telling
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 
 # A notebook asks the report itself how it looks, so the report reaches up, inside a function, for the renderer.
 UPWARD = {("report", "render")}
 
-PROVER = {"checks", "trial"}
+PROVER = {"trial", "proof", "compare"}
 REWRITER = {
     "tracing",
     "recorder",
@@ -153,6 +157,11 @@ def test_text_is_read_and_written_without_torch(name: str) -> None:
 
     assert paths
     assert not [path for path in paths for found in imports(path, deep=False) if found.split(".")[0] == "torch"]
+
+
+@pytest.mark.parametrize("name", ["child", "childside", "keymap", "pipes", "report", "work"])
+def test_what_the_command_line_imports_needs_no_torch(name: str) -> None:
+    assert not [found for found in imports(PACKAGE / f"{name}.py", deep=False) if found.split(".")[0] == "torch"]
 
 
 @pytest.mark.parametrize("name", sorted(PROVER))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqify.report import CheckReport, Report
+from seqify.compare.verdict import Check
+from seqify.report import Report
 
 __all__ = ["check_rows", "count", "headline", "input_words", "verdict_words"]
 
@@ -48,7 +49,7 @@ _TITLES = {
 }
 
 
-def check_rows(checks: Sequence[CheckReport]) -> list[tuple[bool, str, str, str, str]]:
+def check_rows(checks: Sequence[Check]) -> list[tuple[bool, str, str, str, str]]:
     """One row for each kind of check and device: verdict, name, device, modes, words."""
     rows = []
     for name, device in dict.fromkeys((check.name, check.device) for check in checks):

@@ -1,30 +1,24 @@
-"""The command line."""
-
-# Torch is imported by a command, never by this file: `--help` and usage errors answer at once.
+"""The command `convert`."""
 
 from __future__ import annotations
 
-import contextlib
-import json
+import dataclasses
 import keyword
 import os
 import subprocess
-import sys
-import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from seqify.diagnostics import RULES, Diagnostic
-from seqify.errors import CannotAsk, SeqifyError
-from seqify.version import __version__, environment, versions
+from seqify.cli.shared import FORMAT, OUTPUT_FILE, TIMEOUT, guard, tell, user_code
+from seqify.diagnostics import Diagnostic
+from seqify.errors import CannotAsk
 
 if TYPE_CHECKING:
     from seqify.report import Report
 
-__all__ = ["main"]
+__all__ = ["convert"]
 
 _EXIT = """
 \b
@@ -35,13 +29,7 @@ Exit status:
 """
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, prog_name="seqify")
-def main() -> None:
-    """Turn a hand-written forward into an nn.Sequential, and show that nothing changed."""
-
-
-@main.command(epilog=_EXIT)
+@click.command(epilog=_EXIT)
 @click.argument("target")
 @click.option(
     "--input",
@@ -119,17 +107,9 @@ def main() -> None:
     metavar="OLD=NEW",
     help="grouped: another name for an attribute, as features=stem. Repeatable.",
 )
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "json", "markdown", "github"]),
-    default="text",
-    show_default=True,
-    help="text: the diff on stdout, the story on stderr. Others: on stdout.",
-)
-@click.option(
-    "--output-file", type=click.Path(dir_okay=False), metavar="FILE", help="Write what goes to stdout here instead."
-)
+@TIMEOUT
+@FORMAT
+@OUTPUT_FILE
 def convert(
     target: str,
     inputs: tuple[str, ...],
@@ -147,6 +127,7 @@ def convert(
     no_verify: bool,
     min_length: int | None,
     names: tuple[str, ...],
+    timeout: float,
     format_: str,
     output_file: str | None,
 ) -> None:
@@ -176,67 +157,35 @@ def convert(
             if name not in ("float16", "bfloat16", "float32", "float64"):
                 raise click.UsageError(f"--dtype {name}: one of float16, bfloat16, float32, float64")
 
-    def run(progress: Callable[[str], None]) -> Report:
-        import torch
+    def run() -> Report:
+        with user_code(timeout) as child:
+            found: Report = child.call(
+                "seqify.work:convert",
+                target,
+                inputs,
+                layout=layout,
+                depth=int(depth) if depth.isdigit() else depth,
+                mode=mode,
+                source=source or ("edit" if write or check_only else "auto"),
+                min_length=min_length,
+                names=renames,
+                devices=devices or ("auto",),
+                dtypes=dtypes,
+                verify=not no_verify,
+            )
+        return found
 
-        from seqify.api import convert as convert_target
-
-        return convert_target(
-            target,
-            list(inputs) or None,
-            layout=layout,
-            depth=int(depth) if depth.isdigit() else depth,
-            mode=mode,
-            source=source or ("edit" if write or check_only else "auto"),
-            min_length=min_length,
-            names=renames,
-            devices=devices or ("auto",),
-            dtypes=[getattr(torch, name) for name in dtypes] or (torch.float32, torch.float64),
-            verify=not no_verify,
-            progress=progress,
-        )
-
-    report = _guard("convert", target, run)
+    report = guard("convert", target, run)
     if report.exit_code == 0 and report.source:
-        report = _guard("convert", target, lambda _: _write(report, output, write, force, map_path))
+        found = report
+        report = guard("convert", target, lambda: _write(found, output, write, force, map_path))
     if check_only and report.diff:
-        import dataclasses
-
         report = dataclasses.replace(report, exit_code=max(report.exit_code, 1))
-    _tell(report, format_, output_file, quiet_diff=bool(output or write))
+    tell(report, format_, output_file, quiet_diff=bool(output or write))
     raise SystemExit(report.exit_code)
 
 
-def _guard(command: str, target: str, run: Callable[[Callable[[str], None]], Report]) -> Report:
-    """Run a command; whatever stops it becomes a report."""
-    # torch says so at import where NumPy is missing; seqify does not use it
-    warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
-    from seqify.load import quiet
-    from seqify.render.progress import Progress
-    from seqify.report import Report
-
-    try:
-        with Progress(sys.stderr) as progress, quiet():
-            return run(progress)
-    except SeqifyError as error:
-        return Report.of_error(command, target, error, versions())
-    except OSError as error:
-        reason = CannotAsk(
-            Diagnostic("SQ902", f"{error.strerror or error}: `{error.filename}`", help="nothing was written")
-        )
-        return Report.of_error(command, target, reason, versions())
-    except (Exception, SystemExit) as error:
-        import traceback
-
-        frames = traceback.extract_tb(error.__traceback__)[-3:]
-        notes = tuple(f"{os.path.basename(frame.filename)}:{frame.lineno} in {frame.name}" for frame in frames)
-        bug = CannotAsk(Diagnostic("SQ902", f"{type(error).__name__}: {error}", notes=notes))
-        return Report.of_error(command, target, bug, versions())
-
-
 def _write(report: Report, output: str | None, write: bool, force: bool, map_path: str | None) -> Report:
-    import dataclasses
-
     from seqify.files import write_atomically
 
     written = None
@@ -265,68 +214,3 @@ def _refuse_dirty(path: str) -> None:
         return
     if found.returncode == 0 and found.stdout.strip():
         raise CannotAsk(Diagnostic("SQ408", f"`{os.path.basename(path)}` has uncommitted changes"))
-
-
-def _tell(report: Report, format_: str, output_file: str | None, quiet_diff: bool) -> None:
-    from seqify.render.text import color_diff, render_text
-
-    color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    unicode = (sys.stderr.encoding or "").lower().replace("-", "") == "utf8"
-    terminal = sys.stdout.isatty()
-    if format_ == "text":
-        content = "" if quiet_diff else report.diff
-        if content and not output_file and terminal and not os.environ.get("NO_COLOR"):
-            content = color_diff(content)
-    elif format_ == "json":
-        content = json.dumps(report.to_dict(), indent=2, default=str) + "\n"
-    elif format_ == "markdown":
-        from seqify.render.markdown import render_markdown
-
-        content = render_markdown(report)
-    else:
-        from seqify.render.github import render_github
-
-        content = render_github(report)
-    if output_file:
-        from seqify.files import write_atomically
-
-        write_atomically(output_file, content.encode())
-    else:
-        _print(content)
-    if format_ == "text":
-        gap = "\n" if content and terminal else ""
-        click.echo(gap + render_text(report, color, unicode), err=True)
-
-
-def _print(content: str) -> None:
-    """Write to standard output; what the user's code prints from now on, as Python exits, goes to standard error."""
-    own = sys.stdout is sys.__stdout__
-    if not own:  # a caller has put its own stream there
-        sys.stdout.write(content)
-        return
-    sys.stdout.flush()
-    stream = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
-    os.dup2(2, 1)
-    with contextlib.suppress(BrokenPipeError), stream:  # `seqify ... | head`
-        stream.write(content)
-
-
-@main.command()
-@click.argument("code", required=False)
-def rule(code: str | None) -> None:
-    """What a diagnostic CODE means; all of them without one."""
-    if code is None:
-        for row in RULES.values():
-            click.echo(f"{row.code}  {row.severity:<8} {row.name:<24} {row.summary}")
-        return
-    found: Any = RULES.get(code.upper())
-    if found is None:
-        raise click.UsageError(f"no code {code}; `seqify rule` lists them")
-    click.echo(f"{found.code} {found.name} ({found.severity})\n\nMeans    {found.summary}\nHelp     {found.help}")
-
-
-@main.command()
-def env() -> None:
-    """The versions that a bug report needs."""
-    for name, value in environment().items():
-        click.echo(f"{name:<10}{value}")

@@ -1,0 +1,3 @@
+"""The comparison: two modules side by side, graphs and numbers."""
+
+__all__ = []
