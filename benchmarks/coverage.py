@@ -6,9 +6,9 @@
 
 Each model is traced with its submodules whole (depth 0) and opened down to torch.nn (depth full); both graphs are run
 at the batch size of the recording and at another one, and each is compared bit for bit with the model. Then a new class
-is written in every layout. The first that applies is compared as `seqify convert` does it, in eval and train, with
-gradients and buffers, the others by their outputs in eval. Needs torchvision, timm, transformers and
-segmentation-models-pytorch, no weights and no network; about 40 minutes on two cores.
+is written in every layout; its outputs are compared, and its graphs, in eval and train, forward and backward, at both
+batch sizes. Last, `seqify verify` compares each model with its own deep copy along all axes. Needs torchvision, timm,
+transformers and segmentation-models-pytorch, no weights and no network; about 80 minutes on two cores.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import copy
 import gc
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -37,6 +38,7 @@ TITLES = {
     "transformers": "transformers, small configurations",
 }
 LAYOUTS = ("flat", "function", "grouped")
+PARTS = ("trace", "convert", "copy")
 
 
 # ---- one model, in a process of its own collection
@@ -105,8 +107,8 @@ def compare(model: Any, other: Any, inputs: dict[str, Any], call: Callable[..., 
     return "differs"
 
 
-def measure(entry: Any) -> dict[str, Any]:
-    """Everything that the tables say of one model."""
+def measure(entry: Any, parts: list[str]) -> dict[str, Any]:
+    """Everything that the tables say of one model, or the parts of it that are asked for."""
     import torch
     from torch import fx, nn
 
@@ -121,16 +123,19 @@ def measure(entry: Any) -> dict[str, Any]:
     if entry.meta:
         two = {name: value.to("meta") for name, value in two.items()}
     # before the model itself runs: some keep a cache, and are then no longer as they were built
-    if not entry.meta:
+    if not entry.meta and "convert" in parts:
         convert(row, model, made, two, three)
-    for depth in (0, "full"):
+    if not entry.meta and "copy" in parts:
+        row["copy"] = alike(model, two)
+    for depth in (0, "full") if "trace" in parts else ():
         row[f"trace {depth}"], graph = traced(
             lambda mode, depth=depth: seqify.trace(model, two, depth=depth, mode=mode)
         )
         if graph is not None and not entry.meta:
             graph.eval()
             row[f"replay {depth}"] = [compare(model, graph, inputs) for inputs in (two, three)]
-    if entry.meta:
+    row["seconds"] = round(time.perf_counter() - began, 1)
+    if entry.meta or "trace" not in parts:
         return row
     row["children"] = compare(model, nn.Sequential(*model.children()).eval(), two, by_position)
     try:
@@ -143,21 +148,52 @@ def measure(entry: Any) -> dict[str, Any]:
 
 
 def convert(row: dict[str, Any], model: Any, made: Any, two: dict[str, Any], three: dict[str, Any]) -> None:
-    """A new class in each layout; the first that applies is compared in full, the others by their outputs in eval."""
+    """A new class in each layout: its outputs in eval, and its graphs beside the model's."""
     import torch
 
     import seqify
 
-    proved = False
     for layout in LAYOUTS:
-        options = {"source": "new", "layout": layout, "made": made, "dtypes": (torch.float32,), "verify": not proved}
+        options = {"source": "new", "layout": layout, "made": made, "dtypes": (torch.float32,), "verify": False}
+        options |= {"allow_unproved": True, "devices": ["cpu"], "symbolic": False}
         row[layout], report = traced(lambda mode, options=options: seqify.convert(model, two, mode=mode, **options))
+        if report is not None and report.keymap is not None:
+            row[layout]["proof"] = proof(model, report, (two, three), row[layout]["mode"])
         if row[layout]["kind"] == "converted":
             old, new = copy.deepcopy(model), report.module().eval()
             call = by_position if len(two) == 1 else by_name  # nn.Sequential has a name of its own for its input
             equal = all(compare(old, new, inputs, call) == "equal" for inputs in (two, three))
             row[layout]["kind"] = "equivalent" if equal else "different"
-        proved = proved or row[layout]["kind"] == "equivalent"
+
+
+def proof(model: Any, report: Any, inputs: tuple[dict[str, Any], ...], mode: str) -> str:
+    """`proved`, or why not: the graphs of both at two batch sizes, in each mode that can be run."""
+    from seqify.proof.isomorphism import Case, prove
+    from seqify.proof.lowering import lower
+    from seqify.trial import Setting
+
+    new, cases = report.module(), []
+    for setting in [Setting(found) for found in (("eval", "train") if mode == "both" else ("eval",))]:
+        for values in inputs:
+            words = {"mode": setting.mode, "dtype": "float32", "inputs": "x"}
+            cases.append(Case(words, lower(model, values, setting), lower(new, values, setting)))
+    found = prove(cases, report.keymap.tensors, "cpu")
+    return found.reason or found.status
+
+
+def alike(model: Any, inputs: dict[str, Any]) -> dict[str, str]:
+    """What `seqify.verify` says of a model and its deep copy."""
+    import torch
+
+    import seqify
+
+    for mode in ("both", "eval"):
+        found = seqify.verify(
+            model, copy.deepcopy(model), inputs, mode=mode, dtypes=(torch.float32,), devices=["cpu"], symbolic=False
+        )
+        if found.status != "failed":  # in train some need more than an input
+            break
+    return {"kind": found.status, "mode": mode, "why": found.proof.reason if found.proof else ""}
 
 
 def traced(attempt: Callable[[str], Any]) -> tuple[dict[str, str], Any]:
@@ -185,7 +221,7 @@ def traced(attempt: Callable[[str], Any]) -> tuple[dict[str, str], Any]:
     raise AssertionError("one of the two modes has an outcome")
 
 
-def run_collection(name: str, only: str, shard: int, shards: int) -> None:
+def run_collection(name: str, only: str, shard: int, shards: int, parts: list[str]) -> None:
     """Measure a part of a collection; a line of JSON a model on stdout."""
     sys.path.insert(0, str(HERE))
     warnings.simplefilter("ignore")
@@ -200,7 +236,7 @@ def run_collection(name: str, only: str, shard: int, shards: int) -> None:
         if only not in entry.name:
             continue
         try:
-            row = measure(entry)
+            row = measure(entry, parts)
         except Exception as error:
             row = {"name": entry.name, "crashed": f"{type(error).__name__}: {error}"[:200]}
         os.write(out, (json.dumps(row) + "\n").encode())
@@ -220,6 +256,15 @@ def is_kind(key: str, *kinds: str) -> Callable[[dict[str, Any]], bool]:
 
 def replays(key: str, index: int, what: str = "equal") -> Callable[[dict[str, Any]], bool]:
     return lambda row: len(row.get(key, [])) > index and row[key][index] == what
+
+
+def shortened(text: str) -> str:
+    """Without the folders of places in installed packages."""
+    return re.sub(r"[^\s`]*/([^/\s]+\.py)", r"\1", text)[:240]
+
+
+def proved_in(row: dict[str, Any], layout: str) -> bool:
+    return row.get(layout, {}).get("kind") in ("equivalent", "tested") and row[layout].get("proof") == "proved"
 
 
 def table(results: dict[str, list[dict[str, Any]]]) -> str:
@@ -254,8 +299,14 @@ def table(results: dict[str, list[dict[str, Any]]]) -> str:
         "`nn.Sequential(*children())` runs equal", lambda rows: count(rows, lambda row: row.get("children") == "equal")
     )
     line("… wrong without a word", lambda rows: count(rows, lambda row: row.get("children") == "differs"))
+    line("**seqify.verify** with its deep copy: equivalent", lambda rows: count(rows, is_kind("copy", "equivalent")))
+    line("tested, since nothing was proved", lambda rows: count(rows, is_kind("copy", "tested")))
+    line("different (a false alarm) or no answer", lambda rows: count(rows, is_kind("copy", "different", "failed")))
     for layout in LAYOUTS:
-        line(f"**seqify.convert**, {layout}", lambda rows, key=layout: count(rows, is_kind(key, "equivalent")))
+        line(
+            f"**seqify.convert**, {layout}", lambda rows, key=layout: count(rows, is_kind(key, "equivalent", "tested"))
+        )
+        line("of these proved", lambda rows, key=layout: count(rows, lambda row: proved_in(row, key)))
         line("left alone or refused", lambda rows, key=layout: count(rows, is_kind(key, "unchanged", "refused")))
         line("not shown to be equal", lambda rows, key=layout: count(rows, is_kind(key, "different", "crashed")))
     lines += ["", "## What was refused, and why", ""]
@@ -276,6 +327,12 @@ def table(results: dict[str, list[dict[str, Any]]]) -> str:
             for key in LAYOUTS:
                 if row.get(key, {}).get("kind") in ("different", "crashed"):
                     lines.append(f"  - `{row['name']}`, {key}: {row[key]['code']} {row[key]['why']}")
+                if row.get(key, {}).get("proof", "proved") != "proved":
+                    lines.append(f"  - `{row['name']}`, {key}, not proved: {shortened(row[key]['proof'])}")
+            if row.get("copy", {}).get("kind", "equivalent") != "equivalent":
+                lines.append(
+                    f"  - `{row['name']}` and its copy, {row['copy']['kind']}: {shortened(row['copy']['why'])}"
+                )
             for key in ("replay 0", "replay full"):
                 if any(item != "equal" for item in row.get(key, [])):
                     lines.append(f"  - `{row['name']}`, {key}: {row[key]}")
@@ -291,11 +348,12 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, help="keep the rows of each collection as JSON lines in this folder")
     parser.add_argument("--reuse", type=Path, help="take whole collections from the rows in this folder")
     parser.add_argument("--write", type=Path, help="write the tables into this file")
+    parser.add_argument("--parts", default=",".join(PARTS), help="what to measure; the rest is taken from --reuse")
     parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.run:
         name, shard, shards = options.run
-        run_collection(name, options.only, int(shard), int(shards))
+        run_collection(name, options.only, int(shard), int(shards), options.parts.split(","))
         return
     wanted = options.collections or list(COLLECTIONS)
     if unknown := set(wanted) - set(COLLECTIONS):
@@ -306,22 +364,28 @@ def main() -> None:
         file = options.reuse / f"{name}.jsonl"
         if file.exists():
             results[name] = [json.loads(text) for text in file.read_text(encoding="utf-8").splitlines()]
+    known = {}
+    if options.parts != ",".join(PARTS):
+        known = {(name, row["name"]): row for name in wanted for row in results[name]}
+        results = {name: [] for name in wanted}
     waiting = [(name, shard) for name in wanted if not results[name] for shard in range(shards)]
     running: dict[tuple[str, int], subprocess.Popen[str]] = {}
     while waiting or running:
         while waiting and len(running) < options.jobs:
             name, shard = part = waiting.pop(0)
-            command = [sys.executable, __file__, "--only", options.only, "--run", name, str(shard), str(shards)]
+            command = [sys.executable, __file__, "--only", options.only, "--parts", options.parts]
+            command += ["--run", name, str(shard), str(shards)]
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
             os.set_blocking(process.stdout.fileno(), False)
             running[part] = process
         for (name, shard), process in list(running.items()):
             ended = process.poll() is not None
             for text in iter(process.stdout.readline, ""):
-                results[name].append(json.loads(text))
+                row = json.loads(text)
+                results[name].append(known.get((name, row["name"]), {}) | row)
                 if options.rows:
                     with open(options.rows / f"{name}.jsonl", "a", encoding="utf-8") as file:
-                        file.write(text)
+                        file.write(json.dumps(results[name][-1]) + "\n")
             if ended:
                 if process.returncode:
                     results[name].append({"name": "(the run itself)", "crashed": f"status {process.returncode}"})

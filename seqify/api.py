@@ -126,7 +126,7 @@ def convert(
         command="convert",
         target=model.name,
         status=status,
-        exit_code=1 if status == "different" or unproved else 0,
+        exit_code={"failed": 2, "different": 1, "tested": int(unproved)}.get(status, 0),
         versions=versions(),
         layout=plan.layout,
         inputs=example.describe(),

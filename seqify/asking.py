@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from seqify.compare.comparison import fitting
+from seqify.compare.side import Side
 from seqify.config import read_config
 from seqify.diagnostics import Diagnostic
 from seqify.errors import CannotAsk
@@ -18,7 +20,7 @@ from seqify.load import Model
 from seqify.observe import runs, stand_in
 from seqify.target import parse_target
 
-__all__ = ["example_inputs", "find_devices", "read_names", "read_weights"]
+__all__ = ["check_names", "check_weights", "example_inputs", "find_devices", "read_names", "read_weights"]
 
 
 def find_devices(asked: Sequence[str]) -> list[str]:
@@ -120,3 +122,35 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     if not tensors:
         raise CannotAsk(Diagnostic("SQ506", f"`{os.fspath(path)}` holds no state_dict"))
     return tensors
+
+
+def check_names(names: Mapping[str, str], old: Side, new: Side) -> None:
+    """
+    Whether a key map is one of these two modules.
+
+    Raises:
+        CannotAsk: SQ608, when it leaves a key of the new module without one that the old module has.
+    """
+    known, help_ = set(old.keys()), "is it a key map of these two modules, from new to old?"
+    wanted = new.keys()
+    for key in wanted:
+        name = names.get(key, key)
+        if name not in known:
+            said = f"`{key}` is `{name}`" if key in names else f"nothing of `{key}`"
+            message = f"the key map says {said}, and the old module has no such key"
+            raise CannotAsk(Diagnostic("SQ608", message, help=help_))
+
+
+def check_weights(weights: Mapping[str, torch.Tensor], path: str | os.PathLike[str], old: Side) -> None:
+    """
+    Whether a checkpoint is one of the old module.
+
+    Raises:
+        CannotAsk: SQ608, when it does not load.
+    """
+    try:
+        old.prepare("cpu", None, state=fitting(weights, old.keys()))
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        message = f"`{os.fspath(path)}` does not load into the old module: {' '.join(lines[1:2] or lines)}"
+        raise CannotAsk(Diagnostic("SQ608", message, help="is it a checkpoint of this class?")) from None

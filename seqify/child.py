@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -24,7 +24,7 @@ from seqify.diagnostics import Diagnostic, Location
 from seqify.errors import CannotAsk
 from seqify.pipes import Pipes, Torn
 
-__all__ = ["Child"]
+__all__ = ["Child", "child_for"]
 
 _PATIENCE = 0.5  # seconds in which code that is late may say where it is
 _PACKAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__init__.py")
@@ -45,12 +45,16 @@ class Child:
     """
     A Python process that imports and calls functions, and whose end is survived.
 
-    It has the seqify, the `sys.path`, the `sys.argv` and the environment of this process, an empty standard input, and
-    a process group of its own. What it prints goes to this process's standard error, up to 1 MiB of it.
+    It has the seqify and the `sys.argv` of this process, an empty standard input, and a process group of its own. What
+    it prints goes to this process's standard error, up to 1 MiB of it.
 
     Args:
         timeout: seconds for all calls together, from now on; None for any time.
-        folder: its working directory; by default that of this process.
+        folder: its working directory; by default that of this process, as for the next two.
+        path: its `sys.path`.
+        environment: its environment variables.
+        module: what it imports at once, before it is called, so that several children do that at the same time.
+        subject: whose code it runs, in words, for messages.
         progress: told what is being done, by functions that have a parameter `progress`.
 
     Raises:
@@ -67,9 +71,14 @@ class Child:
         *,
         timeout: float | None = None,
         folder: str | None = None,
+        path: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        module: str | None = None,
+        subject: str = "the code",
         progress: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._timeout = timeout
+        self._subject = subject
         self._deadline = float("inf") if timeout is None else time.monotonic() + timeout
         self._progress = progress
         self._stage = ""
@@ -77,8 +86,9 @@ class Child:
         self._failure: CannotAsk | None = None
         flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
         # -P: nothing of the user's is in front of Python's own until seqify is imported; then `sys.path` is as here
-        self._pipes = Pipes([sys.executable, *flags, "-P", "-c", _START, _PACKAGE], folder)
-        self._pipes.say("start", sys.path, sys.argv)
+        self._pipes = Pipes([sys.executable, *flags, "-P", "-c", _START, _PACKAGE], folder, environment)
+        self._pipes.say("start", sys.path if path is None else list(path), sys.argv, module)
+        self._pipes.serve(time.monotonic())  # it is sent now
 
     def __enter__(self) -> Child:
         return self
@@ -181,13 +191,13 @@ class Child:
         pipes.drain()
 
     def _late(self, frames: list[tuple[str, int, str, str]]) -> CannotAsk:
-        message = f"the code did not finish in the time allowed ({self._timeout:g} s){self._doing()}"
+        message = f"{self._subject} did not finish in the time allowed ({self._timeout:g} s){self._doing()}"
         place = Location(frames[-1][0], frames[-1][1]) if frames else None
         notes = tuple(f"{file}:{line} in {name}: {text}" for file, line, name, text in frames[-6:])
         return CannotAsk(Diagnostic("SQ008", message, place, notes=notes))
 
     def _lost(self) -> CannotAsk:
-        message = f"the code closed or used the pipes of seqify's process{self._doing()}"
+        message = f"{self._subject} closed or used the pipes of seqify's process{self._doing()}"
         return CannotAsk(Diagnostic("SQ009", message, help="close only what the code has opened"))
 
     def _gone(self) -> CannotAsk:
@@ -201,7 +211,19 @@ class Child:
         if status == -signal.SIGKILL:
             how += ", as when memory runs out"
             help_ = "more memory, or a smaller `--input`"
-        return CannotAsk(Diagnostic("SQ009", f"the code ended seqify's process ({how}){self._doing()}", help=help_))
+        message = f"{self._subject} ended seqify's process ({how}){self._doing()}"
+        return CannotAsk(Diagnostic("SQ009", message, help=help_))
 
     def _doing(self) -> str:
         return f", while {self._stage}" if self._stage else ""
+
+
+def child_for(target: str, **options: Any) -> Child:
+    """
+    A child that will be asked to open a target, and imports torch in the meantime.
+
+    Args:
+        target: what the user calls it.
+        options: further arguments of `Child`.
+    """
+    return Child(module="seqify.opened", subject=f"the code of `{target}`", **options)

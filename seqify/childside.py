@@ -19,6 +19,7 @@ import struct
 import sys
 import threading
 import traceback
+import warnings
 from contextlib import suppress
 from importlib import import_module
 from inspect import signature
@@ -79,7 +80,12 @@ class _Server:
             self.busy = True
             word, *rest = loads(body)
             if word == "start":
-                sys.path[:], sys.argv[:] = rest
+                sys.path[:], sys.argv[:], module = rest
+                if module is not None:
+                    # torch says so where NumPy is missing; seqify does not use it
+                    warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
+                    with suppress(Exception):  # the call that needs it says why
+                        import_module(module)
             else:
                 self.answer(*rest)
             self.busy = False

@@ -10,6 +10,8 @@ from pathlib import Path
 
 __all__ = ["write_atomically"]
 
+_OPEN_ALREADY = ("/dev/std", "/dev/fd/", "/proc/self/fd/")  # other names of what this process writes to
+
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> Path:
     """
@@ -17,7 +19,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> Path:
 
     The bytes go to a temporary file beside the target, are synced, and the file is renamed over the target. A symbolic
     link is followed: what it points to changes. Permissions of an existing file are kept; a new file gets what the
-    umask leaves of 0o666.
+    umask leaves of 0o666. What is there and is no regular file (`/dev/stdout`, a FIFO) is written to as it is.
 
     Returns:
         The path that was written, links resolved.
@@ -27,7 +29,13 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> Path:
     """
     target = Path(os.path.realpath(path))
     try:
-        mode = stat.S_IMODE(target.stat().st_mode)
+        # the path as it was given: `/dev/stdout` leads to a pipe, which has no name to resolve to
+        found = os.stat(path).st_mode
+        if os.path.abspath(path).startswith(_OPEN_ALREADY) or not (stat.S_ISREG(found) or stat.S_ISDIR(found)):
+            with open(path, "ab") as stream:  # behind what somebody else has written there
+                stream.write(data)
+            return Path(path)
+        mode = stat.S_IMODE(found)
     except FileNotFoundError:
         umask = os.umask(0)
         os.umask(umask)

@@ -13,6 +13,7 @@ from torch import nn
 from seqify.classes import ClassSource
 from seqify.compare.comparison import Comparison
 from seqify.diagnostics import Diagnostic, Location, Severity
+from seqify.differences import comparison_diagnostics
 from seqify.emit.rows import constructor
 from seqify.flow import Flow, Site
 from seqify.keymap import KeyMap
@@ -20,7 +21,7 @@ from seqify.looks import has_hooks
 from seqify.plan import Plan, Row, Subject
 from seqify.report import ChainReport, LayerReport, Report
 
-__all__ = ["chain_report", "comparison_diagnostics", "find_diagnostics", "specialised", "without_places"]
+__all__ = ["chain_report", "find_diagnostics", "specialised", "without_places"]
 
 
 def chain_report(name: str, rows: Sequence[Row], cls: ClassSource) -> ChainReport:
@@ -127,44 +128,3 @@ def find_diagnostics(
     if found_out is not None:
         found += comparison_diagnostics(found_out, places, asked, unproved)
     return tuple(dict.fromkeys(found))
-
-
-_WARNINGS = {"seed": "SQ407", "keys": "SQ501", "order": "SQ505", "signature": "SQ607", "errors": "SQ607",
-             "copies": "SQ607", "sizes": "SQ612", "hooks": "SQ613"}  # fmt: skip
-_SAYS = {"seed": "the same seed builds other weights: ", "errors": "errors on a bad input: "}
-_CODES = {"forward": "SQ601", "inputs": "SQ601", "tensors": "SQ608", "weights": "SQ608", "gradients": "SQ602",
-          "input gradients": "SQ602", "buffers": "SQ603", "random": "SQ609",
-          "steps": "SQ614"}  # fmt: skip
-
-
-def comparison_diagnostics(
-    comparison: Comparison, places: Sequence[str], asked: Sequence[str], unproved: bool
-) -> list[Diagnostic]:
-    """
-    What there is to say of a comparison.
-
-    Args:
-        comparison: what was found out.
-        places: the devices it was made on.
-        asked: the devices that were asked for.
-        unproved: whether a proof was asked for and is missing.
-    """
-    found = []
-    if list(asked) == ["auto"] and "cuda" not in places:
-        found.append(Diagnostic("SQ604", "cuda is not available on this machine, not checked"))
-    if comparison.status == "tested" and comparison.proof.status != "proved":
-        level = Severity.ERROR if unproved else Severity.NOTE
-        text = f"every number agrees, and there is no proof: {comparison.proof.reason}"
-        found.append(Diagnostic("SQ611", text, level=level))
-    for item in comparison.verdict.checks:
-        if item.level == "warning":
-            if not item.ok:
-                found.append(Diagnostic(_WARNINGS[item.name], f"{_SAYS.get(item.name, '')}{item.note}"))
-        elif not item.ok:
-            code = "SQ610" if "proves nothing" in item.note or "raise on every" in item.note else _CODES[item.name]
-            parts = (item.device, item.dtype, item.mode, item.variant)
-            where = ", ".join(part for part in parts if part not in ("-", ""))
-            found.append(Diagnostic(code, f"{item.name} ({where}): {item.note}", level=Severity.ERROR))
-        elif item.note.startswith("within"):
-            found.append(Diagnostic("SQ605", f"{item.name} on {item.device}: {item.note}"))
-    return found

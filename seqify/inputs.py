@@ -134,7 +134,10 @@ def _extend(value: Tensor, shape: Sequence[int]) -> Tensor:
 
 
 def _parameters(module: nn.Module) -> list[inspect.Parameter]:
-    return list(inspect.signature(type(module).forward).parameters.values())[1:]
+    try:
+        return list(inspect.signature(type(module).forward).parameters.values())[1:]
+    except (AttributeError, TypeError, ValueError):  # a scripted module has none there
+        return list(inspect.signature(module.forward).parameters.values())
 
 
 def _make(shape: tuple[int, ...], dtype: torch.dtype, bound: int = 2) -> Tensor:

@@ -52,7 +52,8 @@ class Model:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Send everything that user code prints, from Python or from C, to standard error."""
-    sys.stdout.flush()
+    with contextlib.suppress(Exception):  # user code may have closed it, or put something else there
+        sys.stdout.flush()
     try:
         saved = os.dup(1)
     except OSError:  # standard output is closed
@@ -64,8 +65,8 @@ def quiet() -> Iterator[None]:
         with contextlib.redirect_stdout(sys.stderr):
             yield
     finally:
-        if sys.__stdout__ is not None:
-            sys.__stdout__.flush()  # what the user's code put there past the redirection
+        with contextlib.suppress(Exception):
+            sys.__stdout__.flush()  # type: ignore[union-attr]  # what the user's code put there past the redirection
         os.dup2(saved, 1)
         os.close(saved)
 
@@ -126,7 +127,8 @@ def load_target(text: str) -> Model:
 def load_live(instance: nn.Module) -> Model:
     """A model for an instance that the caller holds; its class is read from where it was defined."""
     kind = type(instance)
-    names = getattr(inspect.unwrap(kind.forward), "__globals__", {})
+    forward = getattr(kind, "forward", None)  # a scripted module has one only on the instance
+    names = getattr(inspect.unwrap(forward), "__globals__", {}) if forward is not None else {}
     module = sys.modules.get(kind.__module__)
     if module is None or vars(module) is not names:  # made by `exec`, or imported past `sys.modules`
         module = ModuleType(str(names.get("__name__") or "live"))

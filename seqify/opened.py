@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -14,20 +14,21 @@ from torch import nn
 from seqify.asking import example_inputs
 from seqify.compare.side import Side
 from seqify.inputs import Inputs
+from seqify.lines import construction_lines
 from seqify.load import Model, load_target, quiet
 
-__all__ = ["ask", "construction_lines", "example", "open_target", "side_of"]
+__all__ = ["ask", "class_line", "example", "files", "open_target", "prepare", "side_of"]
 
 _TORCH = os.path.dirname(torch.__file__) + os.sep
 _OPEN: dict[str, Any] = {}
 
 
-def open_target(target: str, progress: Callable[[str], None] = lambda _: None) -> str:
+def open_target(target: str, progress: Callable[[str], None] = lambda _: None) -> tuple[str, int] | None:
     """
     Load a target, and keep it for `ask`.
 
     Returns:
-        The file of its class, or "".
+        The file and the line of its class, where it is the user's.
 
     Raises:
         CannotAsk: SQ001 to SQ007, as `load_target`.
@@ -36,12 +37,27 @@ def open_target(target: str, progress: Callable[[str], None] = lambda _: None) -
     with construction_lines() as lines:
         model = load_target(target)
     _OPEN.update(model=model, side=side_of(model, lines))
-    return model.filename or ""
+    return class_line(model)
 
 
 def side_of(model: Model, lines: Callable[[nn.Module], Mapping[str, tuple[str, int]]] | None = None) -> Side:
     """The side of a model, with its constructor where it has one."""
     return Side(model.instance, model.build, lines(model.instance) if lines else None)
+
+
+def class_line(model: Model) -> tuple[str, int] | None:
+    """The file and the line of a model's class; None where it is torch's, or has no text."""
+    try:
+        _, row = inspect.findsource(model.kind)
+    except (OSError, TypeError):
+        return None
+    return None if model.filename is None or model.filename.startswith(_TORCH) else (model.filename, row + 1)
+
+
+def files() -> list[str]:
+    """The files of all modules that are loaded here."""
+    names = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    return sorted({os.path.realpath(name) for name in names if isinstance(name, str)})
 
 
 def example(texts: Any, progress: Callable[[str], None] = lambda _: None) -> Inputs:
@@ -56,25 +72,10 @@ def ask(method: str, *args: Any, **kwargs: Any) -> Any:
         return getattr(_OPEN["side"], method)(*args, **kwargs)
 
 
-@contextlib.contextmanager
-def construction_lines() -> Iterator[Callable[[nn.Module], dict[str, tuple[str, int]]]]:
-    """Meanwhile, note the line of user code that constructs each module; what is given tells them by path."""
-    made: dict[int, tuple[str, int]] = {}
-    original = nn.Module.__init__
-
-    def init(self: nn.Module, *args: Any, **kwargs: Any) -> None:
-        frame = sys._getframe(1)
-        while frame is not None:
-            own = frame.f_code.co_varnames[:1]
-            inside = bool(own) and frame.f_locals.get(own[0]) is self  # the constructor of the module itself
-            if not inside and not frame.f_code.co_filename.startswith(_TORCH):
-                made[id(self)] = frame.f_code.co_filename, frame.f_lineno  # an earlier one of that id is gone
-                break
-            frame = frame.f_back  # type: ignore[assignment]
-        original(self, *args, **kwargs)
-
-    nn.Module.__init__ = init  # type: ignore[method-assign]
+def prepare(*args: Any, **kwargs: Any) -> Mapping[str, Any] | str:
+    """The state of the opened side's fresh copy, or why a state does not load: from a child comes no error of torch."""
     try:
-        yield lambda module: {path: made[id(part)] for path, part in module.named_modules() if id(part) in made}
-    finally:
-        nn.Module.__init__ = original  # type: ignore[method-assign]
+        found: Mapping[str, Any] = ask("prepare", *args, **kwargs)
+        return found
+    except RuntimeError as error:
+        return str(error)

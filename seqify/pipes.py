@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from seqify.childside import HEADER, MARK, Frame, to_frame
@@ -40,7 +40,7 @@ class Pipes:
     `ended` says that the process has ended, and `messages` has all it said; `silent` since when it can say no more.
     """
 
-    def __init__(self, command: list[str], folder: str | None) -> None:
+    def __init__(self, command: list[str], folder: str | None, environment: Mapping[str, str] | None) -> None:
         self.ended = False
         self.silent: float | None = None
         self._outgoing = memoryview(b"")
@@ -57,6 +57,7 @@ class Pipes:
                 stdout=printed,
                 stderr=printed,
                 cwd=folder,
+                env=environment,
                 pass_fds=(theirs, answers),
                 start_new_session=True,
             )

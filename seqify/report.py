@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seqify.compare.verdict import Check, Divergence
+from seqify.compare.verdict import Check, Divergence, Spot
 from seqify.diagnostics import Diagnostic, Location, Severity
 from seqify.errors import CannotAsk, Refusal, SeqifyError
 from seqify.files import write_atomically
 from seqify.keymap import KeyMap
 from seqify.proof.isomorphism import Proof
 
-__all__ = ["ChainReport", "LayerReport", "Report"]
+__all__ = ["Base", "ChainReport", "LayerReport", "Report", "Reports"]
 
 SCHEMA = "seqify/1"
 
@@ -39,12 +40,32 @@ class ChainReport:
 
 
 @dataclass(frozen=True)
+class Base:
+    """
+    The git revision that the old side comes from.
+
+    Attributes:
+        name: as it was asked for.
+        commit: its hash.
+        short: its hash, abbreviated.
+        top: the folder of the working tree.
+    """
+
+    name: str
+    commit: str
+    short: str
+    top: str
+
+
+@dataclass(frozen=True)
 class Report:
     """
-    What a conversion came to.
+    What a conversion or a comparison came to.
 
-    `source` is the text of the converted file, `elsewhere` the same for another folder, `diff` the difference to the
-    old one; `build` gives the converted model when it is evaluated in that file.
+    Of a conversion, `source` is the text of the converted file, `elsewhere` the same for another folder, `diff` the
+    difference to the old one; `build` gives the converted model when it is evaluated in that file. Of a comparison,
+    `target` is the old side and `other` the new one; `matched` says how their tensors were paired, `repro` is a script
+    that shows a number that differs, and `base` the revision of the old side.
     """
 
     command: str
@@ -61,6 +82,9 @@ class Report:
     proof: Proof | None = None
     divergence: Divergence | None = None
     other: str | None = None
+    base: Base | None = None
+    matched: str = ""
+    repro: str = field(default="", repr=False)
     specialised: tuple[tuple[str, bool, Location | None], ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     path: str | None = None
@@ -90,10 +114,11 @@ class Report:
 
         Raises:
             Refusal: the comparison found a difference, or a proof was asked for and is missing.
+            CannotAsk: what was compared proves nothing.
         """
         if self.exit_code:
             first = [item for item in self.diagnostics if item.severity is Severity.ERROR] or list(self.diagnostics)
-            raise Refusal(*first)
+            raise (CannotAsk if self.status == "failed" else Refusal)(*first)
 
     def write(self, path: str | None = None) -> Path:
         """
@@ -121,11 +146,12 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data: the JSON object of `--format json`."""
-        return {
+        content = {
             "schema": SCHEMA,
             "command": self.command,
             "target": self.target,
             **({"new": self.other} if self.other is not None else {}),
+            **({"base": {"revision": self.base.name, "commit": self.base.commit}} if self.base is not None else {}),
             "status": self.status,
             "exit_code": self.exit_code,
             **self.versions,
@@ -149,7 +175,7 @@ class Report:
             "keymap": dict(self.keymap.keys) if self.keymap else {},
             "parameter_order": list(self.keymap.parameter_order) if self.keymap else [],
             "proof": _proof(self.proof),
-            "checks": [vars(check) for check in self.checks],
+            "checks": [{**vars(check), "location": _place(check.location)} for check in self.checks],
             "divergence": _divergence(self.divergence),
             "specialised": [
                 {"condition": condition, "value": value, "location": _place(place)}
@@ -158,6 +184,8 @@ class Report:
             "diagnostics": [_diagnostic(item) for item in self.diagnostics],
             "output": {"path": self.written, "build": self.build},
         }
+        plain: dict[str, Any] = _finite(content)
+        return plain
 
     def _repr_markdown_(self) -> str:
         # the renderers stand a floor above and read this class; a notebook asks the object itself
@@ -170,6 +198,47 @@ class Report:
         """The report of a command that stopped."""
         status = "refused" if error.exit_code == 1 else "failed"
         return cls(command, target, status, error.exit_code, versions, diagnostics=error.diagnostics)
+
+
+# from the lightest to the gravest
+_STATUSES = ("new", "unchanged", "equivalent", "tested", "converted", "refused", "different", "failed")
+
+
+@dataclass(frozen=True)
+class Reports:
+    """The reports of several targets, of which the gravest counts."""
+
+    command: str
+    reports: tuple[Report, ...]
+    versions: Mapping[str, str]
+
+    @property
+    def status(self) -> str:
+        return max((item.status for item in self.reports), key=_STATUSES.index, default="failed")
+
+    @property
+    def exit_code(self) -> int:
+        return max((item.exit_code for item in self.reports), default=2)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of them as one JSON object."""
+        return {
+            "schema": SCHEMA,
+            "command": self.command,
+            "status": self.status,
+            "exit_code": self.exit_code,
+            **self.versions,
+            "reports": [item.to_dict() for item in self.reports],
+        }
+
+
+def _finite(value: Any) -> Any:
+    """The same, with null for the numbers that JSON has no word for."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _proof(proof: Proof | None) -> dict[str, Any]:
@@ -185,8 +254,22 @@ def _divergence(found: Divergence | None) -> dict[str, Any] | None:
     argument = None
     if found.argument is not None:
         argument = dict(zip(("name", "old", "new"), found.argument, strict=True))
-    sides = {name: None if spot is None else vars(spot) for name, spot in (("old", found.old), ("new", found.new))}
-    return {**vars(found), **sides, "argument": argument}
+    calls = [{**vars(pair), "old": _spot(pair.old), "new": _spot(pair.new)} for pair in found.calls]
+    return {**vars(found), "old": _spot(found.old), "new": _spot(found.new), "argument": argument, "calls": calls}
+
+
+def _spot(spot: Spot | None) -> dict[str, Any] | None:
+    if spot is None:
+        return None
+    content = {**vars(spot), "filename": _shown(spot.filename), "location": _place(spot.place)}
+    content.pop("place")
+    if spot.constructed is not None:
+        content["constructed"] = [_shown(spot.constructed[0]), spot.constructed[1]]
+    return content
+
+
+def _shown(filename: str) -> str:
+    return Location(filename, 1).shown if filename else ""
 
 
 def _place(location: Location | None) -> dict[str, Any] | None:

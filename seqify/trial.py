@@ -6,18 +6,25 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
+import random
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from seqify.structure import flatten
+
 __all__ = [
     "PARTS",
     "Seen",
     "Setting",
+    "cast_module",
+    "copied",
     "deterministic",
     "each_tensor",
     "perturb",
@@ -35,10 +42,12 @@ class Seen:
     """
     What one call left behind, as named tensors in parts; None stands for an absent gradient.
 
-    `structure` describes the output without its numbers; `error` is set when the call raised, and nothing else is then.
+    `structure` describes the output without its numbers; `error` is set when the call raised, and
+    nothing else is then but `place`, the line of user code it came through.
     """
 
     error: str | None = None
+    place: tuple[str, int] | None = None
     structure: Any = None
     parts: dict[str, dict[str, Tensor | None]] = field(default_factory=dict)
 
@@ -55,6 +64,7 @@ class Setting:
         autocast: run under autocast to this dtype.
         grad: whether gradients are computed; without, forward runs under `torch.no_grad()`.
         deployed: with torch's own choice of algorithms and precision, instead of deterministic ones.
+        input_grad: whether floating-point inputs take a gradient too, where gradients are computed.
     """
 
     mode: str = "eval"
@@ -63,6 +73,7 @@ class Setting:
     autocast: torch.dtype | None = None
     grad: bool = True
     deployed: bool = False
+    input_grad: bool = True
 
     @contextlib.contextmanager
     def around(self) -> Iterator[None]:
@@ -128,7 +139,7 @@ def run(module: nn.Module, values: Mapping[str, Any], seed: int, setting: Settin
     module.zero_grad(set_to_none=True)
     leaves = {name: value.detach().clone() for name, value in values.items() if isinstance(value, Tensor)}
     for leaf in leaves.values():
-        leaf.requires_grad_(setting.grad and leaf.is_floating_point())
+        leaf.requires_grad_(setting.grad and setting.input_grad and leaf.is_floating_point())
     # a clone of the leaf is what the module gets: a leaf itself could not be changed in place
     given = {
         name: strided_copy(leaves[name], values[name]) if name in leaves else each_tensor(value, _cloned)
@@ -137,23 +148,50 @@ def run(module: nn.Module, values: Mapping[str, Any], seed: int, setting: Settin
     seen = Seen()
     outputs: dict[str, Tensor | None] = {}
     try:
-        with setting.around():
+        with setting.around(), _python_seed(seed) as drawn:
             output = module(*given.values()) if len(given) == 1 else module(**given)
-        seen.structure = _flatten(output, "output", outputs)
+        # a buffer that takes a gradient from now on holds on to every step's graph
+        taking = sum(item.requires_grad for item in module.buffers())
+        seen.structure = (flatten(output, "output", outputs, _look), taking)
         seen.parts["forward"] = _copies(outputs)
         seen.parts["inputs"] = _copies({name: value for name, value in given.items() if isinstance(value, Tensor)})
         total = _scalar([tensor for tensor in outputs.values() if tensor is not None])
         if total is not None:
             total.backward()  # type: ignore[no-untyped-call]
     except (Exception, SystemExit) as error:
-        return Seen(error=f"{type(error).__name__}: {error}".splitlines()[0])
+        return Seen(error=f"{type(error).__name__}: {error}".splitlines()[0], place=user_place(error))
     seen.parts["gradients"] = _copies({name: item.grad for name, item in module.named_parameters()})
     seen.parts["input gradients"] = _copies({name: leaf.grad for name, leaf in leaves.items()})
     seen.parts["buffers"] = _copies(dict(module.named_buffers()))
-    seen.parts["random"] = {"generator": torch.get_rng_state()}
+    seen.parts["random"] = {"generator": torch.get_rng_state(), **drawn}
     if device.startswith("cuda"):
         seen.parts["random"]["cuda generator"] = torch.cuda.get_rng_state(device)
     return seen
+
+
+@contextlib.contextmanager
+def _python_seed(seed: int) -> Iterator[dict[str, Tensor | None]]:
+    """Seed the generators of Python and numpy meanwhile; what is given tells of those that were drawn from."""
+    numpy = sys.modules.get("numpy")
+    before = random.getstate(), numpy.random.get_state() if numpy else None
+    drawn: dict[str, Tensor | None] = {}
+    random.seed(seed)
+    started = random.getstate()
+    if numpy:
+        numpy.random.seed(seed)
+        numbers = numpy.random.get_state()
+    try:
+        yield drawn
+        if random.getstate() != started:
+            drawn["python generator"] = torch.tensor(random.getstate()[1])
+        if numpy:
+            after = numpy.random.get_state()
+            if after[2:] != numbers[2:] or (after[1] != numbers[1]).any():
+                drawn["numpy generator"] = torch.tensor([*after[1].tolist(), after[2]])
+    finally:
+        random.setstate(before[0])
+        if numpy:
+            numpy.random.set_state(before[1])
 
 
 _RATE, _MOMENTUM = 1e-3, 0.9
@@ -171,7 +209,7 @@ def steps(module: nn.Module, values: Mapping[str, Any], seed: int, setting: Sett
         return Seen(parts={"steps": _copies(dict(module.named_buffers()))})
     velocities = [torch.zeros_like(item) for item in trained]
     for step in range(count):
-        seen = run(module, values, seed + step, setting)
+        seen = run(module, values, seed + step, replace(setting, input_grad=False))
         if seen.error is not None:
             return seen
         with torch.no_grad():
@@ -183,13 +221,90 @@ def steps(module: nn.Module, values: Mapping[str, Any], seed: int, setting: Sett
     return Seen(structure=count, parts={"steps": _copies(state)})
 
 
+def copied(module: nn.Module) -> nn.Module:
+    """
+    A deep copy that has the hooks of the module's parameters too, which `copy.deepcopy` leaves behind.
+
+    A hook that knows the module by itself, not by its arguments, still knows the old one. A tensor that autograd has
+    computed, as an activation that was kept, is copied without its history; what cannot be copied at all, as a lock, is
+    shared.
+    """
+    memo: dict[int, Any] = {}
+    for value in (value for part in module.modules() for value in vars(part).values()):
+        if isinstance(value, Tensor) and value.grad_fn is not None:
+            memo[id(value)] = value.detach().clone()
+    try:
+        new = copy.deepcopy(module, dict(memo))
+    except Exception:
+        new = copy.deepcopy(module, {**memo, **{id(value): value for value in _uncopied(module)}})
+    for old, item in zip(module.parameters(), new.parameters(), strict=True):
+        for hook in (old._backward_hooks or {}).values():
+            item.register_hook(hook)  # type: ignore[no-untyped-call]
+        for hook in (getattr(old, "_post_accumulate_grad_hooks", None) or {}).values():
+            item.register_post_accumulate_grad_hook(hook)  # type: ignore[no-untyped-call]
+    return new
+
+
+def cast_module(module: nn.Module, device: str, dtype: torch.dtype | None) -> nn.Module:
+    """
+    Move a module, and give its floating-point parameters and buffers another dtype, in place.
+
+    Complex ones get the complex dtype of that precision, where there is one; `nn.Module.to` would make them real.
+    """
+
+    def cast(tensor: Tensor) -> Tensor:
+        if dtype is None or not (tensor.is_floating_point() or tensor.is_complex()):
+            return tensor.to(device)
+        if tensor.is_complex():
+            return tensor.to(device, dtype.to_complex()) if dtype is not torch.bfloat16 else tensor.to(device)
+        return tensor.to(device, dtype)
+
+    module._apply(cast)  # type: ignore[no-untyped-call]
+    return module
+
+
+def _uncopied(module: nn.Module) -> Iterator[Any]:
+    """The attributes of a module and its submodules that have no copy."""
+    known = {id(item) for item in (*module.modules(), *module.parameters(), *module.buffers())}
+    for part in module.modules():
+        for name, value in vars(part).items():
+            if name not in _OWN and id(value) not in known and not isinstance(value, Tensor):
+                try:
+                    copy.deepcopy(value)
+                except Exception:
+                    yield value
+
+
+_OWN = frozenset(["_parameters", "_buffers", "_modules"])
+
+
+def user_place(error: BaseException) -> tuple[str, int] | None:
+    """The innermost line of user code that an error came through."""
+    found = None
+    trace = error.__traceback__
+    while trace is not None:
+        filename = trace.tb_frame.f_code.co_filename
+        if not filename.startswith(_HIDDEN):
+            found = filename, trace.tb_lineno
+        trace = trace.tb_next
+    return found
+
+
+_HIDDEN = (os.path.dirname(torch.__file__) + os.sep, os.path.dirname(__file__) + os.sep, "<frozen")
+
+
 def each_tensor(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     """A value with every tensor in it changed, those in lists, tuples and dicts included."""
     if isinstance(value, Tensor):
         return change(value)
-    if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
-        return type(value)(each_tensor(item, change) for item in value)
-    return {key: each_tensor(item, change) for key, item in value.items()} if type(value) is dict else value
+    if isinstance(value, tuple | list):
+        items = [each_tensor(item, change) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    if isinstance(value, dict):
+        new = copy.copy(value)
+        new.update({key: each_tensor(item, change) for key, item in value.items()})
+        return new
+    return value
 
 
 def strided_copy(leaf: Tensor, like: Tensor) -> Tensor:
@@ -215,16 +330,8 @@ def _copies(tensors: Mapping[str, Tensor | None]) -> dict[str, Tensor | None]:
     return {name: copied(tensor) for name, tensor in tensors.items()}
 
 
-def _flatten(value: Any, name: str, found: dict[str, Tensor | None]) -> Any:
-    """Collect the tensors of an output; what is returned is its structure, with everything but the numbers."""
-    if isinstance(value, Tensor):
-        found[name] = value
-        return (tuple(value.shape), str(value.dtype), str(value.layout), _strides(value), value.requires_grad)
-    if isinstance(value, Mapping):
-        return (type(value).__name__, {key: _flatten(item, f"{name}[{key!r}]", found) for key, item in value.items()})
-    if isinstance(value, tuple | list):
-        return (type(value).__name__, [_flatten(item, f"{name}[{index}]", found) for index, item in enumerate(value)])
-    return value if isinstance(value, int | float | str | bool | None) else type(value).__name__
+def _look(tensor: Tensor) -> Any:
+    return (tuple(tensor.shape), str(tensor.dtype), str(tensor.layout), _strides(tensor), tensor.requires_grad)
 
 
 def _strides(tensor: Tensor) -> tuple[int, ...]:
@@ -261,24 +368,32 @@ def says_something(seen: Seen) -> bool:
     return False
 
 
-def perturb(module: nn.Module, names: Collection[str], seed: int = 1) -> None:
+def _is_pattern(buffer: Tensor) -> bool:
+    """Whether a buffer holds different whole numbers, which mean something; fresh statistics are all the same."""
+    return buffer.numel() > 1 and bool((buffer == buffer.round()).all()) and bool((buffer != buffer.flatten()[0]).any())
+
+
+def perturb(module: nn.Module, names: Collection[str], seed: int = 1, scale: float = 1.0) -> None:
     """
     Move parameters and floating-point buffers away from their initial values, in place.
 
     Fresh weights hide bugs: a fresh BatchNorm is nearly the identity, a fresh bias often zero. Values are scaled by a
     factor from 0.5 to 1.5 and shifted; a buffer without negative numbers (a variance) stays without, and one with
-    infinities (a mask) is left alone.
+    infinities or of different whole numbers (a mask, a table) is left alone: moved, it would mask nothing.
 
     Args:
         module: the module to change.
         names: the keys of its state_dict to change; what is not saved is not changed either.
         seed: of the noise, the same on every device.
+        scale: of the parameters, afterwards.
     """
     generator = torch.Generator().manual_seed(seed)
     parameters = dict(module.named_parameters())
     with torch.no_grad():
         for name, tensor in {**parameters, **dict(module.named_buffers())}.items():
             if name not in names or not tensor.is_floating_point() or not bool(torch.isfinite(tensor).all()):
+                continue
+            if name not in parameters and _is_pattern(tensor):
                 continue
             factor = torch.rand(tensor.shape, generator=generator, dtype=torch.float32) + 0.5
             shift = torch.randn(tensor.shape, generator=generator, dtype=torch.float32)
@@ -289,3 +404,5 @@ def perturb(module: nn.Module, names: Collection[str], seed: int = 1) -> None:
             else:
                 shift = 0.1 * shift.abs()
             tensor.mul_(factor.to(tensor)).add_(shift.to(tensor))
+            if scale != 1.0 and name in parameters:
+                tensor.mul_(scale)

@@ -90,6 +90,38 @@ def test_it_calls_functions_and_keeps_what_they_load(hostile, tmp_path):
         assert child.call("math:hypot", 3, 4) == 5.0
 
 
+def test_what_it_has_around_it(hostile, tmp_path):
+    """Its own path and environment, and a module that is there before it is called."""
+    hostile("""
+        def found():
+            return sys.path, os.environ.get("ONE"), os.environ.get("TWO"), "colorsys" in sys.modules
+    """)
+    path = [str(tmp_path), *sys.path]
+    environment = {name: value for name, value in os.environ.items() if name != "ONE"} | {"TWO": "2"}
+    os.environ["ONE"] = "1"
+    try:
+        with Child(path=path, environment=environment, module="colorsys") as child:
+            assert child.call("hostile:found") == (path, None, "2", True)
+    finally:
+        del os.environ["ONE"]
+
+
+def test_a_module_that_cannot_be_imported_is_told_when_it_is_needed(hostile):
+    hostile("raise ValueError('no')")
+    with Child(module="hostile") as child:
+        assert child.call("math:hypot", 3, 4) == 5.0
+        with refused("SQ902") as told:
+            child.call("hostile:run")
+    assert told[0] == "ValueError: no"
+
+
+def test_messages_say_whose_code_it_is(hostile):
+    hostile("def run(): os._exit(3)")
+    with Child(subject="the code of `a.py:Net`") as child, refused("SQ009") as told:
+        child.call("hostile:run")
+    assert told == ["the code of `a.py:Net` ended seqify's process (exit status 3)"]
+
+
 def test_tensors_go_in_and_come_out():
     with Child() as child:
         found = child.call("torch:add", torch.ones(2, 3), torch.ones(3))

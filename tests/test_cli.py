@@ -49,7 +49,11 @@ def test_the_diff_is_on_stdout_and_the_story_on_stderr(net):
 
     assert done.returncode == 0
     assert done.stdout.startswith("--- a/")
-    assert "Tested on cpu: every number is bitwise equal. Nothing was written" in done.stderr
+    assert "\nEquivalent on cpu. Nothing was written: --write applies the diff, --map map.json saves" in done.stderr
+    assert (
+        "  ✓ proof " in done.stderr
+        and "one graph: on cpu, eval, train and no_grad, forward and backward" in done.stderr
+    )
 
 
 def test_json_is_one_object_whatever_the_module_prints(write):
@@ -190,7 +194,17 @@ def test_usage_errors(arguments):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["convert", "--help"], ["--version"], ["rule"], ["convert"], ["nope"]]
+    "arguments",
+    [
+        ["--help"],
+        ["convert", "--help"],
+        ["verify", "--help"],
+        ["--version"],
+        ["rule"],
+        ["convert"],
+        ["verify"],
+        ["nope"],
+    ],
 )
 def test_help_and_usage_errors_import_no_torch(arguments):
     code = (
@@ -331,13 +345,34 @@ def test_nothing_to_convert_is_a_yes(write):
 
 
 def test_options_reach_the_conversion(net):
-    options = ["--layout", "grouped", "--name", "layers=body", "--dtype", "bfloat16", "--device", "cpu"]
+    options = ["--layout", "grouped", "--name", "layers=body", "--dtype", "bfloat16", "--device", "cpu", "--symbolic"]
     found = json.loads(seqify("convert", f"{net}:Net", *options, "--format", "json").stdout)
 
     assert [chain["name"] for chain in found["chains"]] == ["body"]
-    assert {check["dtype"] for check in found["checks"]} - {"-"} == {"bfloat16"}
+    assert {check["dtype"] for check in found["checks"]} - {"-"} == {"bfloat16", "autocast bfloat16"}
+    assert "for x (n, 4)" in found["proof"]["scope"]
     assert found["checks"] != []
     assert json.loads(seqify("convert", f"{net}:Net", "--no-verify", "--format", "json").stdout)["checks"] == []
+
+
+def test_what_is_not_proved_is_not_written_unless_asked(write, tmp_path):
+    """How many elements are above zero depends on values, so the graphs say nothing of other inputs."""
+    path = write(NET.format(head="import torch", body="").replace("return self.fc2(", "x = self.fc2("), "loose.py")
+    path.write_text(path.read_text() + "        return x, torch.nonzero(x > 0)\n")
+    options = ["convert", f"{path}:Net", "--input", "8,4", "-o", "out.py"]
+    done = seqify(*options, cwd=tmp_path)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "  ✗ proof " in done.stderr
+    assert done.stderr.endswith(
+        "\nTested on cpu: every number is bitwise equal, and nothing was proved. Nothing was written: --allow-unproved, if "
+        "exact numbers are enough.\n"
+    )
+    assert not (tmp_path / "out.py").exists()
+    done = seqify(*options, "--allow-unproved", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "  · proof " in done.stderr and "and nothing was proved. Wrote " in done.stderr
+    assert (tmp_path / "out.py").exists()
 
 
 def test_a_device_that_is_not_there_could_not_be_asked(net):

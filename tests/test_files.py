@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -71,6 +73,41 @@ def test_a_failure_leaves_everything_as_it_was(tmp_path, monkeypatch, call):
 
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["model.py"]
+
+
+def test_a_fifo_is_written_to_and_stays(tmp_path):
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert write_atomically(path, b"new") == path
+        assert os.read(reader, 9) == b"new"
+    finally:
+        os.close(reader)
+
+    assert stat.S_ISFIFO(path.stat().st_mode)
+    assert os.listdir(tmp_path) == ["fifo"]
+
+
+def test_devices_are_written_to_and_stay():
+    before = os.lstat("/dev/null")
+    write_atomically("/dev/null", b"new")
+
+    assert os.lstat("/dev/null").st_ino == before.st_ino
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/proc/self/fd/1"])
+def test_standard_output_is_written_to(tmp_path, name):
+    code = f"from seqify.files import write_atomically as w; w({name!r}, b'new'); w({name!r}, b'er')"
+    command = [sys.executable, "-c", code]
+    path = tmp_path / "log.txt"
+    path.write_text("old ")
+    with path.open("ab") as log:
+        subprocess.run(command, stdout=log, check=True)
+
+    assert path.read_text() == "old newer"
+    assert subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout == b"newer"
+    assert os.listdir(tmp_path) == ["log.txt"]
 
 
 def test_a_folder_that_is_not_there(tmp_path):

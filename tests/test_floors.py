@@ -17,6 +17,7 @@ FLOORS = {
     1: {
         "source",
         "load",
+        "lines",
         "inputs",
         "flow",
         "sizes",
@@ -36,8 +37,25 @@ FLOORS = {
         "revisions",
     },  # reading
     2: {"ops", "chains", "sorter", "forwardtext", "names", "order", "keymap", "plan"},  # thinking
-    3: {"emit", "plain", "transplant", "diff", "trial", "proof", "compare"},  # writing, proving
-    4: {"report", "findings", "classfile", "workshop", "conversion", "api", "work", "asking", "opened", "verification"},  # doing
+    3: {"emit", "plain", "transplant", "diff", "structure", "trial", "proof", "compare"},  # writing, proving
+    4: {
+        "report",
+        "findings",
+        "differences",
+        "excerpts",
+        "drawn",
+        "repro",
+        "classfile",
+        "workshop",
+        "conversion",
+        "api",
+        "work",
+        "asking",
+        "opened",
+        "verification",
+        "base",
+        "question",
+    },  # doing
     5: {"render", "cli", "testing", "__main__", "__init__"},  # telling
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
@@ -45,7 +63,7 @@ FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 # A notebook asks the report itself how it looks, so the report reaches up, inside a function, for the renderer.
 UPWARD = {("report", "render")}
 
-PROVER = {"trial", "proof", "compare"}
+PROVER = {"structure", "trial", "proof", "compare"}
 REWRITER = {
     "tracing",
     "recorder",
@@ -159,7 +177,9 @@ def test_text_is_read_and_written_without_torch(name: str) -> None:
     assert not [path for path in paths for found in imports(path, deep=False) if found.split(".")[0] == "torch"]
 
 
-@pytest.mark.parametrize("name", ["child", "childside", "keymap", "pipes", "report", "work"])
+@pytest.mark.parametrize(
+    "name", ["base", "child", "childside", "keymap", "pipes", "question", "report", "revisions", "work"]
+)
 def test_what_the_command_line_imports_needs_no_torch(name: str) -> None:
     assert not [found for found in imports(PACKAGE / f"{name}.py", deep=False) if found.split(".")[0] == "torch"]
 

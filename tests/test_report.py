@@ -9,10 +9,11 @@ import pytest
 import torch
 
 import seqify
+from seqify.compare.verdict import Check, Divergence
 from seqify.diagnostics import Diagnostic, Location
 from seqify.errors import CannotAsk, Refusal
 from seqify.load import load_file
-from seqify.report import Report
+from seqify.report import Report, Reports
 
 NET = """
 import torch
@@ -63,7 +64,8 @@ def test_the_json_object(path):
     assert content["proof"]["status"] == "proved"
     assert content["output"] == {"path": None, "build": "Net()"}
     assert set(content["checks"][0]) == {
-        "name", "device", "dtype", "mode", "ok", "bitwise", "max_abs", "max_ulp", "note",
+        "name", "device", "dtype", "mode", "ok", "bitwise", "max_abs", "max_ulp", "note", "variant", "level", "runs",
+        "location",
     }  # fmt: skip
 
 
@@ -76,6 +78,30 @@ def test_rows_say_where_they_come_from(path):
         ("relu", "nn.ReLU()", "F.relu(self.bn(self.fc1(x)))", 14),
         ("fc2", "nn.Linear(width, 2)", "fc2", 11),
     ]
+
+
+def test_numbers_that_json_has_no_word_for():
+    wrong = Check("forward", "cpu", "float32", "eval", False, False, float("inf"), note="first in `output`")
+    divergence = Divergence(None, None, 0, ("eps", float("nan"), 1e-5), 0.5, float("inf"), "eval")
+    report = Report("verify", "a.py:Net", "different", 1, {}, checks=(wrong,), divergence=divergence)
+    content = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+
+    assert content["checks"][0]["max_abs"] is None
+    assert content["divergence"]["argument"] == {"name": "eps", "old": None, "new": 1e-5}
+
+
+def test_the_gravest_of_several_reports_counts():
+    def report(status: str, code: int) -> Report:
+        return Report("verify", "a.py:Net", status, code, {})
+
+    def of(*reports: Report) -> tuple[str, int]:
+        found = Reports("verify", reports, {"torch": "2"}).to_dict()
+        assert list(found) == ["schema", "command", "status", "exit_code", "torch", "reports"]
+        return found["status"], found["exit_code"]
+
+    assert of(report("new", 0)) == ("new", 0)
+    assert of(report("tested", 1), report("equivalent", 0), report("new", 0)) == ("tested", 1)
+    assert of(report("different", 1), report("failed", 2), report("tested", 0)) == ("failed", 2)
 
 
 def test_diagnostics_as_data():

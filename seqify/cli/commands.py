@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from seqify.cli.convert import convert
+from seqify.cli.verify import verify
 from seqify.diagnostics import RULES
 from seqify.version import __version__, environment
 
@@ -52,3 +53,4 @@ def env() -> None:
 
 
 main.add_command(convert)
+main.add_command(verify)

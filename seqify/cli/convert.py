@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seqify.cli.shared import FORMAT, OUTPUT_FILE, TIMEOUT, guard, tell, user_code
+from seqify.cli.shared import FORMAT, OUTPUT_FILE, TIMEOUT, dtype_names, guard, show_progress, tell
 from seqify.diagnostics import Diagnostic
 from seqify.errors import CannotAsk
 
@@ -23,8 +23,8 @@ __all__ = ["convert"]
 _EXIT = """
 \b
 Exit status:
-  0  yes: converted and tested, or nothing to convert
-  1  no: different, refused, or --check found work
+  0  yes: converted and proved, or nothing to convert; tested, with --allow-unproved
+  1  no: different, refused, not proved, or --check found work
   2  the question could not be asked
 """
 
@@ -91,9 +91,16 @@ Exit status:
     "dtypes",
     multiple=True,
     metavar="DTYPE",
+    callback=dtype_names,
     help="What to compare in. Repeatable.  [default: float32 and float64]",
 )
 @click.option("--no-verify", is_flag=True, help="Do not compare the result with the original.")
+@click.option(
+    "--symbolic/--no-symbolic",
+    default=None,
+    help="Prove it for symbolic sizes too, which takes seconds.  [default: where the input is large]",
+)
+@click.option("--allow-unproved", is_flag=True, help="Exact numbers are enough, without a proof.")
 @click.option(
     "--min-length",
     type=click.IntRange(min=1),
@@ -125,6 +132,8 @@ def convert(
     devices: tuple[str, ...],
     dtypes: tuple[str, ...],
     no_verify: bool,
+    symbolic: bool | None,
+    allow_unproved: bool,
     min_length: int | None,
     names: tuple[str, ...],
     timeout: float,
@@ -152,13 +161,11 @@ def convert(
         if not (sign and old.isidentifier() and new.isidentifier()) or keyword.iskeyword(new):
             raise click.UsageError(f"--name {item}: write OLD=NEW, as features=stem")
         renames[old] = new
-    if not no_verify:
-        for name in dtypes:
-            if name not in ("float16", "bfloat16", "float32", "float64"):
-                raise click.UsageError(f"--dtype {name}: one of float16, bfloat16, float32, float64")
 
     def run() -> Report:
-        with user_code(timeout) as child:
+        from seqify.child import Child
+
+        with show_progress() as progress, Child(timeout=timeout or None, progress=progress) as child:
             found: Report = child.call(
                 "seqify.work:convert",
                 target,
@@ -172,6 +179,8 @@ def convert(
                 devices=devices or ("auto",),
                 dtypes=dtypes,
                 verify=not no_verify,
+                symbolic=symbolic,
+                allow_unproved=allow_unproved,
             )
         return found
 

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import click
 
@@ -18,10 +18,23 @@ from seqify.errors import SeqifyError, explain
 from seqify.version import versions
 
 if TYPE_CHECKING:
-    from seqify.child import Child
-    from seqify.report import Report
+    from seqify.render.progress import Progress
+    from seqify.report import Report, Reports
 
-__all__ = ["FORMAT", "OUTPUT_FILE", "TIMEOUT", "guard", "tell", "user_code"]
+Result = TypeVar("Result")
+
+__all__ = [
+    "FORMAT",
+    "OUTPUT_FILE",
+    "TIMEOUT",
+    "dtype_names",
+    "guard",
+    "publish",
+    "show_progress",
+    "style",
+    "tell",
+    "written",
+]
 
 
 def _seconds(context: click.Context, parameter: click.Parameter, value: float) -> float:
@@ -36,7 +49,7 @@ TIMEOUT = click.option(
     default=600.0,
     metavar="SECONDS",
     callback=_seconds,
-    help="How long the code of TARGET and its conversion may take; 0: any time.  [default: 600]",
+    help="How long the user's code, and seqify's work on it, may take; 0: any time.  [default: 600]",
 )
 FORMAT = click.option(
     "--format",
@@ -44,7 +57,7 @@ FORMAT = click.option(
     type=click.Choice(["text", "json", "markdown", "github"]),
     default="text",
     show_default=True,
-    help="text: the diff on stdout, the story on stderr. Others: on stdout.",
+    help="text: for a terminal. json, markdown, github: for programs, pages, and the annotations of a pull request.",
 )
 OUTPUT_FILE = click.option(
     "--output-file", type=click.Path(dir_okay=False), metavar="FILE", help="Write what goes to stdout here instead."
@@ -52,23 +65,23 @@ OUTPUT_FILE = click.option(
 
 
 @contextlib.contextmanager
-def user_code(timeout: float, folder: str | None = None) -> Iterator[Child]:
-    """
-    A child for the user's code, and its progress on the terminal.
-
-    Args:
-        timeout: seconds that it has; 0 for any time.
-        folder: its working directory.
-    """
-    from seqify.child import Child
+def show_progress() -> Iterator[Progress]:
+    """What is being done, on the terminal."""
     from seqify.render.progress import Progress
 
-    stream = sys.stderr or io.StringIO()
-    with Progress(stream) as progress, Child(timeout=timeout or None, folder=folder, progress=progress) as child:
-        yield child
+    with Progress(sys.stderr or io.StringIO()) as progress:
+        yield progress
 
 
-def guard(command: str, target: str, run: Callable[[], Report]) -> Report:
+def dtype_names(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """The values of `--dtype`."""
+    for name in value:
+        if name not in ("float16", "bfloat16", "float32", "float64"):
+            raise click.BadParameter(f"{name} is not one of float16, bfloat16, float32, float64")
+    return value
+
+
+def guard(command: str, target: str, run: Callable[[], Result]) -> Result | Report:
     """Run a step of a command; whatever stops it becomes a report."""
     try:
         return run()
@@ -82,35 +95,52 @@ def guard(command: str, target: str, run: Callable[[], Report]) -> Report:
 
 
 def tell(report: Report, format_: str, output_file: str | None, quiet_diff: bool) -> None:
-    """Print a report in one of the formats, or put it into a file."""
-    from seqify.render.text import color_diff, render_text
+    """Print the report of a conversion in one of the formats, or put it into a file; as text the story is apart."""
+    if format_ != "text":
+        publish(written(report, format_), output_file)
+        return
+    from seqify.render.paint import color_diff
+    from seqify.render.text import render_text
 
-    color = _is_terminal(sys.stderr) and not os.environ.get("NO_COLOR")
-    unicode = (getattr(sys.stderr, "encoding", None) or "").lower().replace("-", "") == "utf8"
     terminal = _is_terminal(sys.stdout)
-    if format_ == "text":
-        content = "" if quiet_diff else report.diff
-        if content and not output_file and terminal and not os.environ.get("NO_COLOR"):
-            content = color_diff(content)
-    elif format_ == "json":
-        content = json.dumps(report.to_dict(), indent=2, default=str) + "\n"
-    elif format_ == "markdown":
+    content = "" if quiet_diff else report.diff
+    if content and not output_file and terminal and not os.environ.get("NO_COLOR"):
+        content = color_diff(content)
+    publish(content, output_file)
+    gap = "\n" if content and terminal else ""
+    click.echo(gap + render_text(report, *style(sys.stderr)), err=True)
+
+
+def written(report: Report | Reports, format_: str) -> str:
+    """A report in one of the formats that are not for a terminal."""
+    if format_ == "json":
+        return json.dumps(report.to_dict(), indent=2, default=str) + "\n"
+    if format_ == "markdown":
         from seqify.render.markdown import render_markdown
 
-        content = render_markdown(report)
-    else:
-        from seqify.render.github import render_github
+        return render_markdown(report)
+    from seqify.render.github import render_github
 
-        content = render_github(report)
+    return render_github(report)
+
+
+def style(stream: TextIO | None) -> tuple[bool, bool]:
+    """Whether a stream shows colour, and whether it can show `✓`."""
+    unicode = (getattr(stream, "encoding", None) or "").lower().replace("-", "") == "utf8"
+    return _is_terminal(stream) and not os.environ.get("NO_COLOR"), unicode
+
+
+def publish(content: str, output_file: str | None) -> None:
+    """Print what a command has to say, or put it into a file."""
     if output_file:
         from seqify.files import write_atomically
 
-        write_atomically(output_file, content.encode())
+        try:
+            write_atomically(output_file, content.encode())
+        except OSError as error:
+            raise click.UsageError(f"--output-file {output_file}: {error.strerror or error}") from None
     else:
         _print(content)
-    if format_ == "text":
-        gap = "\n" if content and terminal else ""
-        click.echo(gap + render_text(report, color, unicode), err=True)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

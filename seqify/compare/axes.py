@@ -1,14 +1,16 @@
 """The axes of a comparison: inputs and settings beyond the given ones."""
 
 #   given        float32 and float64, eval and train, at the given batch size and at another one
-#   small        a batch of 1 · other image sizes and lengths · channels last · strided inputs · bfloat16 · autocast
+#   further      a batch of 1 · other image sizes and lengths · channels last · strided inputs · bfloat16 · autocast
 #                without gradients · steps of an optimizer
 #
-# The small ones run on a small input where the model takes one: what they look for does not depend on its size.
+# The further ones run on a small input where the model takes one: what they look for does not depend on its size.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,14 +20,17 @@ from seqify.compare.runs import Trials
 from seqify.inputs import Inputs
 from seqify.trial import Setting, each_tensor
 
-__all__ = ["bad_inputs", "further", "given", "is_large", "small"]
+__all__ = ["bad_inputs", "further", "given", "is_heavy", "is_large", "search", "small"]
 
-STEPS = 3  # of the optimizer
+STEPS = 2  # of the optimizer
+_HEAVY = 3_000_000  # parameters, from which on the further axes go forward only
+_SCALES = (0.0, 1e-4, 0.1, 10.0, 1e3)  # of the inputs
+_WEIGHTS = (0.01, 8.0, 100.0)  # scales of the weights
 _LARGE = 1_000_000  # numbers in an input, from which on it is made smaller where that is enough
 
 
 def given(
-    example: Inputs, reduced: Inputs, device: str, dtypes: Sequence[torch.dtype], modes: Sequence[str]
+    example: Inputs, reduced: Inputs, device: str, dtypes: Sequence[torch.dtype], modes: Sequence[str], heavy: bool
 ) -> Iterator[Trials]:
     """
     The trials at the given input and at another batch size, in each dtype.
@@ -36,11 +41,13 @@ def given(
         device: where.
         dtypes: of the weights.
         modes: "eval" and "train", or one of them.
+        heavy: the last mode alone in all but the first dtype.
     """
     for number, dtype in enumerate(dtypes):
         first = example if number == 0 else reduced
         other = [reduced.with_batch(3 if reduced.batch != 3 else 5).values] if reduced.batch else []
-        yield Trials([first.values, *other], Setting(device=device, dtype=dtype), modes)
+        values = [first.values, *(other if not heavy or number == 0 else [])]
+        yield Trials(values, Setting(device=device, dtype=dtype), modes if not heavy or number == 0 else modes[-1:])
 
 
 def is_large(example: Inputs) -> bool:
@@ -57,7 +64,14 @@ def small(example: Inputs, runs: Callable[[Mapping[str, Any]], bool]) -> Inputs:
     return cut if runs(cut.values) else candidate
 
 
-def further(example: Inputs, device: str, modes: Sequence[str], dtype: torch.dtype | None) -> Iterator[Trials]:
+def is_heavy(parameters: int, example: Inputs) -> bool:
+    """Whether a run takes so long that the further axes go forward only."""
+    return parameters >= _HEAVY or is_large(example)
+
+
+def further(
+    example: Inputs, device: str, modes: Sequence[str], dtype: torch.dtype | None, heavy: bool
+) -> Iterator[Trials]:
     """
     The trials on the further axes.
 
@@ -66,25 +80,40 @@ def further(example: Inputs, device: str, modes: Sequence[str], dtype: torch.dty
         device: where.
         modes: "eval" and "train", or one of them.
         dtype: of the weights, where it does not vary.
+        heavy: go forward only, except for the optimizer.
     """
-    setting = Setting(device=device, dtype=dtype)
+    setting = Setting(device=device, dtype=dtype, grad=not heavy)
     last = modes[-1:]
     if example.batch > 1:
         yield Trials([example.with_batch(1).values], setting, modes, "batch of 1")
     others = [other.values for other in example.with_extents()]
     if others:
-        yield Trials(others, setting, modes, "other sizes", raising="both")
+        yield Trials(others, setting, last if heavy else modes, "other sizes", raising="both")
     if any(item.dim() == 4 for item in _floating(example.values)):
         yield Trials([_changed(example, _channels_last).values], setting, last, "channels last", raising="old")
     if any(item.dim() > 1 for item in _floating(example.values)):
         yield Trials([_changed(example, _strided).values], setting, last, "strided", raising="old")
-    yield Trials([example.values], Setting(device=device, dtype=dtype, grad=False), ("eval",), "no_grad")
-    yield Trials([example.values], Setting(device=device, dtype=torch.bfloat16), last)
-    yield Trials([example.values], Setting(device=device, dtype=dtype, autocast=torch.bfloat16), last)
+    yield Trials([example.values], replace(setting, grad=False), ("eval",), "no_grad")
+    yield Trials([example.values], replace(setting, dtype=torch.bfloat16), last)
+    yield Trials([example.values], replace(setting, autocast=torch.bfloat16), last)
     if "train" in modes:
-        yield Trials([example.values], setting, ("train",), f"{STEPS} steps of SGD", STEPS)
+        yield Trials([example.values], replace(setting, grad=True), ("train",), f"{STEPS} steps of SGD", STEPS)
     if device.startswith("cuda"):
-        yield Trials([example.values], Setting(device=device, dtype=dtype, deployed=True), last, "as deployed")
+        yield Trials([example.values], replace(setting, deployed=True), last, "as deployed")
+
+
+def search(
+    example: Inputs, device: str, modes: Sequence[str], dtype: torch.dtype | None, heavy: bool
+) -> Iterator[Trials]:
+    """
+    Further trials where the graphs part and every number has agreed: at other magnitudes, where a bound, a saturation
+    or a small constant shows that showed nowhere yet.
+    """
+    setting = Setting(device=device, dtype=dtype, grad=not heavy)
+    values = [_changed(example, functools.partial(_scaled, scale=scale)).values for scale in _SCALES]
+    yield Trials(values, setting, modes, "other magnitudes")
+    for scale in _WEIGHTS:
+        yield Trials([example.values, *values[:1]], setting, modes, f"weights times {scale:g}", scale=scale)
 
 
 def bad_inputs(example: Inputs) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -106,6 +135,10 @@ def bad_inputs(example: Inputs) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _changed(example: Inputs, change: Callable[[Tensor], Tensor]) -> Inputs:
     return Inputs({name: each_tensor(value, change) for name, value in example.values.items()}, example.origin)
+
+
+def _scaled(value: Tensor, scale: float) -> Tensor:
+    return value * scale if value.is_floating_point() else value
 
 
 def _channels_last(value: Tensor) -> Tensor:

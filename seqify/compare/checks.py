@@ -85,7 +85,7 @@ def compare_trials(
             silent &= still
     if telling and silent and all(row.ok for row in rows):
         note = f"no gradient reaches `{min(silent)}`, so the comparison proves nothing about it"
-        rows = [replace(row, ok=False, note=row.note or note) if row.name == "gradients" else row for row in rows]
+        rows = [replace(row, ok=False, level="void", note=note) if row.name == "gradients" else row for row in rows]
     if any(not row.ok and row.max_abs for row in rows):
         rows = forgive(old, new, trials, names, rows)
     return rows
@@ -97,7 +97,7 @@ def _compare(
     """The rows, and the parameters whose gradient was zero everywhere in every run: nothing depended on them."""
     setting = trials.setting
     try:
-        given = {"seed": seed} if trials.state is None else {"state": trials.state}
+        given = {"seed": seed, "scale": trials.scale} if trials.state is None else {"state": trials.state}
         state = old.prepare(setting.device, setting.dtype, **given)
         keys = new.keys()
         new.prepare(setting.device, setting.dtype, state={name: state[names[name]] for name in keys})
@@ -120,7 +120,8 @@ def _compare(
         joined = _join(rows)
         if telling and joined and not told:
             note = _VACUOUS if ran else "both models raise on every input"
-            joined[0] = replace(joined[0], ok=False, bitwise=False, note=joined[0].note or note)
+            if joined[0].ok:
+                joined[0] = replace(joined[0], ok=False, bitwise=False, level="void", note=joined[0].note or note)
         checks += joined
     return checks, silent or set()
 
@@ -154,5 +155,6 @@ def _join(trials: Sequence[Sequence[Check]]) -> list[Check]:
             max_abs=max(known.max_abs, row.max_abs),
             max_ulp=max((value for value in (known.max_ulp, row.max_ulp) if value is not None), default=None),
             note=known.note if not known.ok else row.note if not row.ok else known.note or row.note,
+            runs=known.runs + row.runs,
         )
     return list(joined.values())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from seqify.compare.side import Outcome, Side, same_bytes
 from seqify.compare.verdict import Check
+from seqify.diagnostics import Location
 from seqify.trial import PARTS
 
 __all__ = ["RENAMED", "compare_numbers", "compare_outcomes", "gap"]
@@ -24,15 +26,21 @@ def compare_outcomes(sides: Sequence[Side], outcomes: Sequence[Outcome], names: 
 
     kinds = [(seen.error or "").split(":")[0] for seen in outcomes]
     if kinds[0] != kinds[1]:
-        return [row("forward", False, f"the old model: {old.error or 'runs'}; the new one: {new.error or 'runs'}")]
+        found = row("forward", False, f"the old model: {old.error or 'runs'}; the new one: {new.error or 'runs'}")
+        place = new.place or old.place
+        return [replace(found, location=Location(*place) if place else None)]
     if old.error is not None:
         return [row("forward", True, f"both raise {kinds[0]}")]
     if old.structure != new.structure:
-        return [row("forward", False, "the outputs differ in structure, shape, dtype, strides or requires_grad")]
+        found = row("forward", False, "the outputs differ in structure, shape, dtype, strides or requires_grad")
+        written = sides[1].describe().forward
+        if written is not None and len(written[2]) == 1:
+            found = replace(found, location=Location(written[0], written[2][0]))
+        return [found]
     rows = []
     for part in (*PARTS, "steps"):
-        if part not in old.digests:
-            continue
+        if part not in old.digests or not any((*old.digests[part].values(), *new.digests[part].values())):
+            continue  # no buffers, say, or no gradients: nothing that could be claimed to be equal
         renamed = part in RENAMED
         right = {names.get(name, name) if renamed else name: found for name, found in new.digests[part].items()}
         if old.digests[part] == right:

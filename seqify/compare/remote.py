@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from seqify.child import Child
-from seqify.compare.side import Description, Outcome, Side
-from seqify.proof.record import Record
+from seqify.compare.description import Description
+from seqify.compare.side import Outcome, Side
+from seqify.proof.record import Close, Record
 from seqify.trial import Setting
 
 __all__ = ["RemoteSide"]
@@ -25,6 +26,8 @@ class RemoteSide(Side):
     Args:
         child: in which `seqify.opened:open_target` was called.
     """
+
+    elsewhere = True
 
     def __init__(self, child: Child) -> None:
         self.child = child
@@ -48,18 +51,25 @@ class RemoteSide(Side):
         found: Mapping[str, str] | None = self.child.call(_ASK, "seeded", seed)
         return found
 
+    def building(self, seed: int) -> tuple[Record, tuple[tuple[str, ...], ...]]:
+        found: tuple[Record, tuple[tuple[str, ...], ...]] = self.child.call(_ASK, "building", seed)
+        return found
+
     def prepare(
         self,
         device: str,
         dtype: torch.dtype | None,
         *,
         seed: int | None = None,
+        scale: float = 1.0,
         state: Mapping[str, Any] | None = None,
         strict: bool = True,
     ) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.child.call(
-            _ASK, "prepare", device, dtype, seed=seed, state=state, strict=strict
+        found: Mapping[str, Any] | str = self.child.call(
+            "seqify.opened:prepare", device, dtype, seed=seed, scale=scale, state=state, strict=strict
         )
+        if isinstance(found, str):
+            raise RuntimeError(found)
         return found
 
     def run(self, values: Mapping[str, Any], setting: Setting, seed: int) -> Outcome:
@@ -75,9 +85,9 @@ class RemoteSide(Side):
         return found
 
     def calls(
-        self, values: Mapping[str, Any], setting: Setting, seed: int, wanted: int | None = None
-    ) -> tuple[Record, tuple[tuple[str, ...], ...], tuple[Tensor, ...]]:
-        found: tuple[Record, tuple[tuple[str, ...], ...], tuple[Tensor, ...]] = self.child.call(
+        self, values: Mapping[str, Any], setting: Setting, seed: int, wanted: Collection[int] = ()
+    ) -> tuple[Record, Close, Mapping[int, tuple[Tensor, ...]]]:
+        found: tuple[Record, Close, Mapping[int, tuple[Tensor, ...]]] = self.child.call(
             _ASK, "calls", values, setting, seed, wanted
         )
         return found

@@ -28,6 +28,7 @@ class Trials:
         variant: what is special about them, in words.
         steps: train for so many steps of SGD instead.
         state: the old module's weights, instead of perturbed ones.
+        scale: of the weights, besides being perturbed.
         raising: what it means that one side alone raises: "" a failure, "both" a warning, "old" nothing when it is the
             old one.
     """
@@ -38,6 +39,7 @@ class Trials:
     variant: str = ""
     steps: int = 0
     state: Mapping[str, Any] | None = None
+    scale: float = 1.0
     raising: str = ""
 
 

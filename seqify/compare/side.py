@@ -9,53 +9,26 @@
 from __future__ import annotations
 
 import contextlib
-import copy
-import inspect
-import io
-import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
+from seqify.compare.description import Description, describe
+from seqify.diagnostics import Diagnostic
+from seqify.errors import CannotAsk
 from seqify.proof.digests import digest_of_numbers
 from seqify.proof.dispatch import Recorder
-from seqify.proof.lowering import fresh, lower, record
-from seqify.proof.record import Record
-from seqify.trial import Seen, Setting, deterministic, perturb, run, says_something, steps
+from seqify.proof.lowering import lower
+from seqify.proof.record import Close, Place, Record
+from seqify.proof.running import fresh, record
+from seqify.proof.watch import Watch
+from seqify.trial import Seen, Setting, cast_module, copied, deterministic, perturb, run, says_something, steps
 
-__all__ = ["Description", "Outcome", "Side", "same_bytes"]
-
-
-@dataclass(frozen=True)
-class Description:
-    """
-    What can be said of a module without running it.
-
-    Attributes:
-        kind: the name of its class.
-        signature: of forward, without annotations.
-        parameters: names in the order of `parameters()`.
-        traits: by name of each parameter and buffer, `(shape, dtype, requires_grad, is a parameter, the first name of
-            the same tensor)`.
-        values: a digest of each of them.
-        saved: the keys of its state_dict.
-        hooks: how many hooks of each kind there are in all of it.
-        training: its mode.
-        copies: which of "deepcopy" and "pickle" work.
-    """
-
-    kind: str
-    signature: tuple[tuple[str, str, str], ...]
-    parameters: tuple[str, ...]
-    traits: Mapping[str, tuple[Any, ...]]
-    values: Mapping[str, str]
-    saved: tuple[str, ...]
-    hooks: Mapping[str, int]
-    training: bool
-    copies: Mapping[str, bool]
+__all__ = ["Outcome", "Side", "same_bytes"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +37,7 @@ class Outcome:
     What a run left behind, as digests.
 
     Attributes:
-        error: type and text of what was raised; nothing else is then set.
+        error: type and text of what was raised; nothing else is then set but `place`, the line of user code.
         structure: of the output, without its numbers.
         digests: of each tensor, by part and name; None for an absent gradient.
         telling: whether the output has different numbers that follow the input.
@@ -72,6 +45,7 @@ class Outcome:
     """
 
     error: str | None = None
+    place: tuple[str, int] | None = None
     structure: Any = None
     digests: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
     telling: bool = False
@@ -86,7 +60,12 @@ class Side:
         module: it is copied, never changed.
         build: makes the module anew from a seed; None where nobody knows how.
         lines: where each submodule was constructed, by its path, as `(filename, row)`.
+
+    Raises:
+        CannotAsk: SQ006, when a parameter has no shape yet.
     """
+
+    elsewhere = False  # whether it answers from another process
 
     def __init__(
         self,
@@ -94,6 +73,10 @@ class Side:
         build: Callable[[int], nn.Module] | None = None,
         lines: Mapping[str, tuple[str, int]] | None = None,
     ) -> None:
+        for name, item in (*module.named_parameters(), *module.named_buffers()):
+            if is_lazy(item):
+                message = f"`{name}` has no shape until the module has run once"
+                raise CannotAsk(Diagnostic("SQ006", message, help="call the module on an input before"))
         self.module = module
         self.build = build
         self.lines = dict(lines or {})
@@ -101,25 +84,8 @@ class Side:
         self._seen = Seen()
 
     def describe(self) -> Description:
-        module = self.module
-        first: dict[int, str] = {}
-        traits, values = {}, {}
-        parameters = dict(module.named_parameters(remove_duplicate=False))
-        for name, item in {**parameters, **dict(module.named_buffers(remove_duplicate=False))}.items():
-            owner = first.setdefault(id(item), name)
-            traits[name] = (tuple(item.shape), item.dtype, item.requires_grad, name in parameters, owner)
-            values[name] = digest_of_numbers(item)
-        return Description(
-            kind=type(module).__name__,
-            signature=_signature(module),
-            parameters=tuple(name for name, _ in module.named_parameters()),
-            traits=traits,
-            values=values,
-            saved=tuple(module.state_dict()),
-            hooks=_hooks(module),
-            training=module.training,
-            copies={"deepcopy": _works(copy.deepcopy, module), "pickle": _works(_pickled, module)},
-        )
+        """What can be said of the module without running it."""
+        return describe(self.module)
 
     def accepts(self, values: Mapping[str, Any]) -> bool:
         """Whether it runs on an input, in eval, and says something."""
@@ -146,6 +112,17 @@ class Side:
             if isinstance(item, Tensor)
         }
 
+    def building(self, seed: int) -> tuple[Record, tuple[tuple[str, ...], ...]]:
+        """The calls of ATen that the constructor makes, and for each digests of the tensors it gave."""
+        assert self.build is not None
+        recorder = Recorder()
+        recorder.values = []
+        with Watch(recorder), recorder:
+            module = self.build(seed)
+        state = {name: item for name, item in module.state_dict().items() if isinstance(item, Tensor)}
+        results = {"state": {name: recorder.operand(item) for name, item in state.items()}}
+        return Record(dict(recorder.leaves), tuple(recorder.calls), results), tuple(recorder.values)
+
     # ---- runs
 
     def prepare(
@@ -154,6 +131,7 @@ class Side:
         dtype: torch.dtype | None,
         *,
         seed: int | None = None,
+        scale: float = 1.0,
         state: Mapping[str, Any] | None = None,
         strict: bool = True,
     ) -> Mapping[str, Any]:
@@ -164,6 +142,7 @@ class Side:
             device: where to.
             dtype: of its floating-point parameters and buffers; None leaves them.
             seed: perturb its weights with it.
+            scale: multiply its parameters by this, then.
             state: load this state_dict instead.
             strict: whether the keys have to agree.
 
@@ -173,10 +152,10 @@ class Side:
         Raises:
             RuntimeError: the state does not load.
         """
-        self._working = copy.deepcopy(self.module)
-        self._working = self._working.to(device=device) if dtype is None else self._working.to(device, dtype)
+        self._working = copied(self.module)
+        self._working = cast_module(self._working, device, dtype)
         if seed is not None:
-            perturb(self._working, self._working.state_dict().keys(), seed)
+            perturb(self._working, self._working.state_dict().keys(), seed, scale)
         if state is not None:
             self._working.load_state_dict(dict(state), strict=strict)
         state = self._working.state_dict()
@@ -195,7 +174,7 @@ class Side:
         with contextlib.nullcontext() if setting.deployed else deterministic(setting.device):
             self._seen = seen = see()
         if seen.error is not None:
-            return Outcome(seen.error)
+            return Outcome(seen.error, seen.place)
         silent = {name for name, item in seen.parts.get("gradients", {}).items() if item is not None and not item.any()}
         return Outcome(
             structure=seen.structure,
@@ -212,8 +191,8 @@ class Side:
         return {key: None if item is None else item.cpu() for key, item in self._seen.parts[name].items()}
 
     def calls(
-        self, values: Mapping[str, Any], setting: Setting, seed: int, wanted: int | None = None
-    ) -> tuple[Record, tuple[tuple[str, ...], ...], tuple[Tensor, ...]]:
+        self, values: Mapping[str, Any], setting: Setting, seed: int, wanted: Collection[int] = ()
+    ) -> tuple[Record, Close, Mapping[int, tuple[Tensor, ...]]]:
         """
         Run the copy once more, and look at each ATen call.
 
@@ -221,19 +200,22 @@ class Side:
             values: the arguments of forward.
             setting: how it is run.
             seed: of the random state.
-            wanted: the number of a call whose tensors are to be kept.
+            wanted: the numbers of the calls whose tensors are to be kept.
 
         Returns:
-            The record, for each call digests of the tensors it gave, and the wanted ones.
+            The record, a close look at it, and the wanted tensors by the number of their call.
         """
         recorder = Recorder()
         recorder.values, recorder.wanted = [], wanted
-        module = copy.deepcopy(self._working).train(setting.mode == "train")
+        module = copied(self._working).train(setting.mode == "train")
         module.zero_grad(set_to_none=True)
         with deterministic(setting.device):
             torch.default_generator.manual_seed(seed)
             run = record(module, fresh(values), setting, recorder)
-        return run.record(), tuple(recorder.values), tuple(item.cpu() for item in recorder.found)
+        kept = {number: tuple(item.cpu() for item in found) for number, found in recorder.found.items()}
+        raised = Place(*run.raised, "") if run.raised is not None else None
+        look = Close(tuple(recorder.values), tuple(recorder.views), tuple(recorder.grads), raised)
+        return run.record(), look, kept
 
     # ---- lowering
 
@@ -248,8 +230,7 @@ class Side:
         """
         module = self.module
         if setting.dtype is not None or setting.device != "cpu":
-            module = copy.deepcopy(module).to(setting.device)
-            module = module if setting.dtype is None else module.to(setting.dtype)
+            module = cast_module(copied(module), setting.device, setting.dtype)
         if symbolic:
             from seqify.proof.symbolic import lower_symbolic
 
@@ -261,43 +242,7 @@ def same_bytes(left: Tensor, right: Tensor) -> bool:
     """Whether two tensors have the same shape, dtype and bits."""
     if left.shape != right.shape or left.dtype != right.dtype:
         return False
-    a, b = (tensor.detach().cpu().contiguous().flatten().view(torch.uint8) for tensor in (left, right))
+    # a copy, since a tensor with one element may be contiguous with any stride, and be no bytes for that
+    plain = [tensor.detach().cpu().flatten().clone(memory_format=torch.contiguous_format) for tensor in (left, right)]
+    a, b = (tensor.view(torch.uint8) for tensor in plain)
     return torch.equal(a, b)
-
-
-def _signature(module: nn.Module) -> tuple[tuple[str, str, str], ...]:
-    """Name, kind and default of each parameter of forward."""
-    try:
-        found = inspect.signature(module.forward).parameters.values()
-    except (TypeError, ValueError):
-        return ()
-    return tuple(
-        (item.name, item.kind.name, "" if item.default is item.empty else repr(item.default)) for item in found
-    )
-
-
-_HOOKS = [name for name, value in vars(nn.Module()).items() if "hooks" in name and hasattr(value, "__len__")]
-
-
-def _hooks(module: nn.Module) -> dict[str, int]:
-    found = {name: sum(len(vars(part).get(name) or ()) for part in module.modules()) for name in _HOOKS}
-    found = {name: count for name, count in found.items() if count and not name.endswith(("_with_kwargs", "_called"))}
-    tensors = sum(len(item._backward_hooks or ()) for item in module.parameters())
-    return {**found, **({"tensor hooks": tensors} if tensors else {})}
-
-
-def _works(function: Callable[[Any], Any], value: Any) -> bool:
-    try:
-        function(value)
-    except Exception:
-        return False
-    return True
-
-
-class _WithoutTensors(pickle.Pickler):
-    def persistent_id(self, obj: Any) -> str | None:
-        return "tensor" if isinstance(obj, Tensor) else None
-
-
-def _pickled(module: nn.Module) -> None:
-    _WithoutTensors(io.BytesIO()).dump(module)

@@ -1,6 +1,6 @@
 """A recorder of ATen calls, active while a module runs."""
 
-#   torch function ──► Watch        which function it was; numbers that leave a tensor past the dispatcher
+#   torch function ──► Watch        which function it was; numbers that leave a tensor unseen (`watch.py`)
 #         │
 #      autograd
 #         │
@@ -8,31 +8,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from seqify.proof.digests import digest_of_memory, digest_of_numbers
 from seqify.proof.record import Call, Leaf, Operand, Place, operands
 
-__all__ = ["Recorder", "Unseen", "Watch", "named_tensors", "scoped"]
+__all__ = ["HIDDEN", "Recorder", "Unseen", "named_tensors"]
 
 # Kernels that change their running statistics and do not say so in their schema.
 _STATISTICS = ("running_mean", "running_var")
 
-# What reads numbers out of a tensor without a call that could be seen below.
-_LEAKS = ("tolist", "numpy", "__array__", "data_ptr", "__dlpack__", "untyped_storage", "storage", "__reduce_ex__")
+# Whose operators do what their arguments say; any other library's may be written in Python, and keep a state.
+_LIBRARIES = ("aten", "prim", "prims", "torchvision", "quantized", "mkldnn", "mkl", "onednn", "_c10d_functional")
 
-_HIDDEN = (os.path.dirname(torch.__file__) + os.sep, os.path.dirname(os.path.dirname(__file__)) + os.sep, "<frozen")
+HIDDEN = (os.path.dirname(torch.__file__) + os.sep, os.path.dirname(os.path.dirname(__file__)) + os.sep, "<frozen")
 
 _PLAIN = (bool, int, float, complex, str, torch.SymInt, torch.SymFloat, torch.SymBool)
 
@@ -66,16 +64,21 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.doubts: dict[tuple[str, Place | None], None] = {}
         self.asked: dict[int, bool] = {}
         self.places: list[Place | None] = []
-        self.scopes: list[str] = []
+        self.scopes: list[tuple[str, str, int]] = []  # path and calling line of each module that runs
+        self.views: list[tuple[int, Call, str]] = []
+        self.grads: list[tuple[int, str, bool, Place | None]] = []
         self.functions: list[str] = []
         self.phase = "forward"
         self.values: list[tuple[str, ...]] | None = (
             None  # digests of what each call made or wrote, where that is wanted
         )
-        self.wanted: int | None = None  # the call whose tensors are wanted
-        self.found: list[Tensor] = []
+        self.wanted: Collection[int] = ()  # the calls whose tensors are wanted
+        self.found: dict[int, tuple[Tensor, ...]] = {}
         self._numbers: dict[int, tuple[int, StorageWeakRef]] = {}
         self._made: dict[int, Place | None] = {}  # the forward call of each autograd node
+        self.busy = False
+        self.listening: Any = None  # what Python's own calls are told to meanwhile
+        self.lifted: set[int] = set()  # storages that Python numbers and arrays were put into
         self._varying: set[int] = set()  # storages whose content follows from the state, the inputs or the generator
 
     # ---- storages
@@ -107,6 +110,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if not memory:
                 raise Unseen("a tensor without numbers")
             leaf = Leaf("constant", (memory,))
+            if not tensor.untyped_storage().resizable():
+                self.lifted.add(len(self._numbers))  # memory of numpy's, say
+            if tensor.requires_grad:
+                self.doubt("a tensor takes a gradient and is registered nowhere")
         return Operand(
             self.number(tensor, leaf),
             str(tensor.dtype),
@@ -118,8 +125,22 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def varies(self, tensor: Tensor) -> bool:
         """Whether a tensor's numbers follow from the state, the inputs or the random generator."""
+        if tensor.layout is not torch.strided:
+            return True
         known = self._numbers.get(tensor.untyped_storage()._cdata)
         return known is not None and known[0] in self._varying
+
+    def known(self, address: int) -> int | None:
+        """The number of the storage at an address; its own for as long as this recorder lives."""
+        found = self._numbers.get(address)
+        return found[0] if found is not None else None
+
+    def address(self, number: int) -> int:
+        return next(address for address, found in self._numbers.items() if found[0] == number)
+
+    def is_varying(self, number: int) -> bool:
+        """Whether a storage's content follows from the state, the inputs or the random generator."""
+        return number in self._varying
 
     # ---- places
 
@@ -133,16 +154,27 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             filename = frame.f_code.co_filename
-            if not filename.startswith(_HIDDEN):
+            if not filename.startswith(HIDDEN):
                 function = self.functions[0] if self.functions else ""
-                return Place(filename, frame.f_lineno, self.scopes[-1] if self.scopes else "", function)
+                module = self.scopes[-1][0] if self.scopes else ""
+                return Place(filename, frame.f_lineno, module, function, tuple(self.scopes))
             frame = frame.f_back
         return None
 
     # ---- calls
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
+        self.busy = True  # nothing in here is the user's
+        if self.listening is not None:
+            sys.setprofile(None)
+        try:
+            return self._call(func, args, kwargs or {})
+        finally:
+            self.busy = False
+            if self.listening is not None:
+                sys.setprofile(self.listening)
+
+    def _call(self, func: Any, args: Any, kwargs: Mapping[str, Any]) -> Any:
         schema = func._schema.arguments
         bound = [
             (item.name, args[index] if index < len(args) else kwargs.get(item.name, item.default_value))
@@ -150,14 +182,22 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         ]
         if any(tensor.is_floating_point() for _, tensor in named_tensors(dict(bound))):
             # to an operator on floats, 1 and 1.0 are one number
+            tensors = [item.name for item in schema if isinstance(item.type, torch.TensorType)]
             numbers = {item.name for item in schema if isinstance(item.type, torch.NumberType)}
+            numbers |= set(tensors if len(tensors) == 2 else ())  # a number in place of the other operand
             bound = [(name, _float(value) if name in numbers else value) for name, value in bound]
         arguments: tuple[tuple[str, Any], ...] = ()
         try:
             arguments = tuple((name, self._value(value)) for name, value in bound)
         except Unseen as reason:
             self.doubt(str(reason))
+        if func is torch.ops.aten.lift_fresh.default:
+            self.lifted |= {item.storage for item in operands(arguments)}
         varying = any(item.storage in self._varying for item in operands(arguments))
+        if func.namespace not in _LIBRARIES:
+            self.doubt(f"the code of `{func._schema.name}` is not looked at")
+        if varying and "_assert" in func._schema.name:
+            self.doubt("whether forward raises depends on values")
         result = func(*args, **kwargs)
         known = len(self._numbers)
         writes = self._writes(func, bound)
@@ -175,14 +215,20 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if varying:
             result = self._answered(func, bound, result, place)
         if not new and not writes and not draws:
+            if self.values is not None and isinstance(result, Tensor):
+                view = Call(str(func), arguments, outputs, phase=self.phase, place=place)
+                self.views.append((len(self.calls), view, digest_of_numbers(result)))
             return result  # a view, or a question
         if varying or draws:
             self._varying |= new | set(writes)
+            if any(not item.untyped_storage().resizable() for item in self._written(func, bound)):
+                self.doubt("forward writes into memory that is not torch's")
         if self.values is not None:
             made = [tensor for _, tensor in named_tensors({"": _listed(result)})]
-            if self.wanted == len(self.calls):
-                self.found = [tensor.detach().clone() for tensor in made]
-            self.values.append(tuple(digest_of_numbers(tensor) for tensor in made))
+            if len(self.calls) in self.wanted:
+                self.found[len(self.calls)] = tuple(tensor.detach().clone() for tensor in made)
+            written = [tensor for _, tensor in named_tensors(dict(bound)) if self.number(tensor) in writes]
+            self.values.append(tuple(digest_of_numbers(tensor) for tensor in [*made, *written]))
         self.calls.append(Call(str(func), arguments, outputs, writes, draws, self.phase, place))
         return result
 
@@ -198,14 +244,16 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return str(value)
 
     def _writes(self, func: Any, bound: Sequence[tuple[str, Any]]) -> tuple[int, ...]:
+        if func._schema.name in ("aten::set_", "aten::resize_"):
+            self.doubt(f"`{func}` changes what a tensor looks at")
+        return tuple(dict.fromkeys(self.number(tensor) for tensor in self._written(func, bound)))
+
+    def _written(self, func: Any, bound: Sequence[tuple[str, Any]]) -> list[Tensor]:
         by_name = dict(bound)
         names = [item.name for item in func._schema.arguments if item.alias_info and item.alias_info.is_write]
         if by_name.get("training") or by_name.get("train"):
             names += [name for name in _STATISTICS if name not in names]
-        if func._schema.name in ("aten::set_", "aten::resize_"):
-            self.doubt(f"`{func}` changes what a tensor looks at")
-        changed = [tensor for name in names for _, tensor in named_tensors({"": by_name.get(name)})]
-        return tuple(dict.fromkeys(self.number(tensor) for tensor in changed))
+        return [tensor for name in names for _, tensor in named_tensors({"": by_name.get(name)})]
 
     def _answered(self, func: Any, bound: Sequence[tuple[str, Any]], result: Any, place: Place | None) -> Any:
         """A doubt, where what Python sees next depends on values; to a yes-or-no question the answer asked for."""
@@ -222,46 +270,6 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if func._schema.name != "aten::index" or any(item.dtype in (torch.bool, torch.uint8) for item in picks):
                 self.doubt(f"the size of what `{func}` gives depends on values")
         return result
-
-
-class Watch(TorchFunctionMode):
-    """Watches for numbers that leave a tensor unseen, and for which function was called."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__()
-        self.recorder = recorder
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = getattr(func, "__name__", str(func))
-        recorder = self.recorder
-        if name in _LEAKS and args and isinstance(args[0], Tensor):
-            if recorder.varies(args[0]):
-                recorder.doubt(f"forward reads the values of a tensor with `{name}`")
-        recorder.functions.append(name)
-        try:
-            return func(*args, **(kwargs or {}))
-        finally:
-            recorder.functions.pop()
-
-
-@contextlib.contextmanager
-def scoped(module: nn.Module, recorder: Recorder) -> Iterator[None]:
-    """Keep the path of the submodule that runs."""
-    paths = {id(part): path for path, part in module.named_modules()}
-    called = nn.Module.__call__
-
-    def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        recorder.scopes.append(paths.get(id(self), type(self).__name__))
-        try:
-            return called(self, *args, **kwargs)
-        finally:
-            recorder.scopes.pop()
-
-    nn.Module.__call__ = call  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        nn.Module.__call__ = called  # type: ignore[method-assign]
 
 
 def _float(value: Any) -> Any:

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from seqify.proof.numbering import Numbered, number
@@ -79,12 +79,26 @@ def compare(old: Record, new: Record, names: Mapping[str, str]) -> Parting | Non
         return Parting(None, None, reason=f"old {_outcome(old)}, new {_outcome(new)}")
     if old.conditions != new.conditions or old.symbols != new.symbols:
         return Parting(None, None, reason="the sizes have to meet other conditions")
-    reason = _difference(left, right)
+    reason = _difference(left, right) or _clash(new, names)
+    if reason is None and (old.later is not None or new.later is not None):
+        # one that does other things from the second run on, as with a cache
+        found = compare(old.later or replace(old, later=None), new.later or replace(new, later=None), names)
+        return found and replace(found, reason=f"from the second run on, {found.reason}")
     if reason is None:
         return None
     pair = _first(left, right), _first(right, left)
     calls = [None if index is None else side.calls[index] for index, side in zip(pair, (old, new), strict=True)]
     return Parting(calls[0], calls[1], _argument(left, right, pair), reason)
+
+
+def _clash(new: Record, names: Mapping[str, str]) -> str | None:
+    """Whether two tensors of the new module go by one name of the old: they may hold different numbers."""
+    owners: dict[str, int] = {}
+    for storage, leaf in new.leaves.items():
+        for name in leaf.names if leaf.kind == "state" else ():
+            if owners.setdefault(names.get(name, name), storage) != storage:
+                return f"two tensors of the new module are `{names.get(name, name)}`"
+    return None
 
 
 def _outcome(record: Record) -> str:

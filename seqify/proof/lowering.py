@@ -1,52 +1,40 @@
-"""The lowering of a module: one run of it, recorded as ATen calls."""
+"""The lowering of a module: what a run of it says of all other numbers, and of the runs that follow."""
 
-#   forward ──► calls ──► outputs · cotangents ──► backward ──► calls      of the gradient formulas, below autograd too
+#   first run ──► answered both ways ──► second run, on other numbers ──► in the other mode
+#                        │                         │                            │   only where the first
+#                   the same calls?           the same calls, and the state     │   left something behind
+#                                             of Python as it was?              the same as without the first?
 #
-# The run is a real one, on real numbers (or on stand-ins without numbers, `symbolic.py`). That it says something of
-# all other numbers rests on what is watched for meanwhile: values that leave the tensors, as `item()` does, sizes that
-# depend on values, Python's own random numbers, attributes that forward changes. Each is a doubt, and no proof.
+# The run is a real one, on real numbers. That it says something of all other numbers rests on what is watched for
+# meanwhile: values that leave the tensors, as `item()` does, sizes that depend on values, clocks and random numbers of
+# Python's own. Each is a doubt, and no proof. What nobody thought to watch for shows when the module runs once more, on
+# other numbers: it has to make the same calls, and find Python's state as it left it. Where it makes others, as with a
+# cache that the first run filled, the second run belongs to the record, and the third has to be like it.
 
 from __future__ import annotations
 
-import copy
 import itertools
-import random
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from seqify.proof.dispatch import Recorder, Unseen, Watch, named_tensors, scoped
-from seqify.proof.record import Leaf, Operand, Record
-from seqify.trial import Setting, each_tensor, strided_copy
+from seqify.proof.dispatch import Recorder
+from seqify.proof.reach import changed, reachable
+from seqify.proof.record import Record
+from seqify.proof.running import Run, fresh, record
+from seqify.trial import Setting, copied, each_tensor, strided_copy
 
-__all__ = ["Run", "fresh", "lower", "record"]
+__all__ = ["lower"]
 
 _QUESTIONS = 4  # yes-or-no questions on values, each of which is answered both ways
 
 
-@dataclass
-class Run:
-    """One recorded run; `changed` names the attributes that forward has set to something else."""
-
-    recorder: Recorder
-    results: dict[str, dict[str, Operand | None]] = field(default_factory=dict)
-    structure: Any = None
-    error: str | None = None
-    changed: list[str] = field(default_factory=list)
-
-    def record(self) -> Record:
-        found = self.recorder
-        return Record(
-            dict(found.leaves), tuple(found.calls), self.results, self.structure, self.error, tuple(found.doubts)
-        )
-
-
 def lower(module: nn.Module, values: Mapping[str, Any], setting: Setting) -> Record:
     """
-    Run a module once, forward and backward, and write down what it does.
+    Run a module, forward and backward, and write down what it does.
 
     A yes-or-no question on values (as `if mask.any():`) is answered both ways; when the same calls follow, the answer
     does not matter.
@@ -56,184 +44,163 @@ def lower(module: nn.Module, values: Mapping[str, Any], setting: Setting) -> Rec
         values: the arguments of forward by name; a single one is passed by position.
         setting: how it is run.
     """
+    subject = _Subject(module, values, setting)
+    before = reachable(subject.part, {}, subject.is_state)
+    first = subject.run()
+    if first.sound:
+        _compare_copy(module, subject.part, first)
+    if first.sound and first.recorder.asked:
+        _answer_both_ways(first, _Subject(module, values, setting).run)
+    # what a module goes by besides its arguments does not depend on the type that it computes in
+    thorough = setting.dtype is None and setting.autocast is None
+    later = _again(first, subject) if first.sound and thorough else None
+    if first.sound and thorough and changed(before, reachable(subject.part, {}, subject.accounted)):
+        _other_mode(first, subject)
+    return first.record(later)
 
-    def run(answers: Mapping[int, bool]) -> Run:
-        part = copy.deepcopy(module).train(setting.mode == "train")
-        found = record(part, fresh(values), setting, Recorder(answers))
-        if found.changed:
-            _settle(found, part, values, setting)
-        return found
 
-    found = run({})
-    recorder = found.recorder
-    asked = dict(recorder.asked)
+class _Subject:
+    """A copy of a module that is run several times, and keeps its state in between."""
+
+    def __init__(self, module: nn.Module, values: Mapping[str, Any], setting: Setting) -> None:
+        self.module, self.values, self.setting = module, values, setting
+        self.part = copied(module).train(setting.mode == "train")
+        self.runs: list[Run] = []
+        self._state = {_address(item) for item in (*self.part.parameters(), *self.part.buffers())}
+
+    def run(self, answers: Mapping[int, bool] | None = None) -> Run:
+        self.part.zero_grad(set_to_none=True)
+        self.runs.append(record(self.part, fresh(self.values), self.setting, Recorder(answers)))
+        return self.runs[-1]
+
+    def move(self) -> None:
+        """Go on with other numbers in the state and in the inputs."""
+        _move(self.part)
+        self.values = {name: each_tensor(value, _other) for name, value in self.values.items()}
+
+    def is_state(self, tensor: Tensor) -> bool:
+        return _address(tensor) in self._state
+
+    def accounted(self, tensor: Tensor) -> bool:
+        """Whether a record says where the numbers of a tensor come from."""
+        return self.is_state(tensor) or any(run.recorder.varies(tensor) for run in self.runs)
+
+
+def _address(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata if tensor.layout is torch.strided else id(tensor)
+
+
+def _compare_copy(module: nn.Module, part: nn.Module, first: Run) -> None:
+    """What is said of a copy is said of the module only where the copy is one in all respects."""
+    doubts = first.recorder.doubts
+    if _shared(module) != _shared(part):
+        doubts["tensors share memory in the module and not in a copy of it", None] = None
+    own = {_address(item) for item in (*part.parameters(), *part.buffers())}
+    for tensor in (*module.parameters(), *module.buffers()):
+        if _address(tensor) not in own and first.recorder.known(_address(tensor)) is not None:
+            doubts["a copy of the module still takes a tensor of the module itself", None] = None
+
+
+def _shared(module: nn.Module) -> set[frozenset[str]]:
+    """The names of the parameters and buffers that lie in one storage."""
+    groups: dict[int, set[str]] = {}
+    for named in (module.named_parameters(remove_duplicate=False), module.named_buffers(remove_duplicate=False)):
+        for name, item in named:
+            groups.setdefault(_address(item), set()).add(name)
+    return {frozenset(names) for names in groups.values()}
+
+
+def _answer_both_ways(first: Run, run: Any) -> None:
+    recorder = first.recorder
+    asked, place = recorder.asked, recorder.places[0]
     if len(asked) > _QUESTIONS:
-        recorder.doubts[f"forward asks {len(asked)} questions on values", recorder.places[0]] = None
-    elif asked and not recorder.doubts:
-        for answers in itertools.product((False, True), repeat=len(asked)):
-            other = run(dict(zip(asked, answers, strict=True)))
-            if other.error or other.recorder.asked.keys() != asked.keys() or other.recorder.calls != recorder.calls:
-                recorder.doubts["what forward does depends on values", recorder.places[0]] = None
-                break
-    return found.record()
-
-
-def fresh(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of forward, with copies of their tensors, strides and gaps included."""
-
-    def copied(tensor: Tensor) -> Tensor:
-        return strided_copy(tensor.detach(), tensor)
-
-    return {name: each_tensor(value, copied) for name, value in values.items()}
-
-
-def _settle(found: Run, module: nn.Module, values: Mapping[str, Any], setting: Setting) -> None:
-    """
-    Run a module again whose forward has changed its attributes. It must find there what it would leave there, as with a
-    cache or a size that is kept, and call the same from then on. With a counter it does not.
-    """
-    later = []
-    for _ in range(2):
-        module.zero_grad(set_to_none=True)
-        later.append(record(module, fresh(values), setting, Recorder(found.recorder.answers)))
-    again, third = later
-    if again.changed or again.recorder.calls != third.recorder.calls:
-        found.recorder.doubts[f"forward changes `{found.changed[0]}`", None] = None
-
-
-def record(module: nn.Module, given: Mapping[str, Any], setting: Setting, recorder: Recorder, real: bool = True) -> Run:
-    """
-    Run a module on arguments that are its own, under a recorder.
-
-    Args:
-        module: in the mode it is to run in; its buffers and gradients change.
-        given: the arguments of forward by name.
-        setting: how it is run.
-        recorder: new; it holds the calls afterwards.
-        real: whether the tensors have numbers.
-    """
-    run = Run(recorder)
-    saved = set(module.state_dict())
-    groups: dict[int, list[str]] = {}
-    state = dict(_state(module))
-    for name in state.keys() & saved:
-        groups.setdefault(state[name].untyped_storage()._cdata, []).append(name)
-    for tensor in state.values():
-        names = groups.get(tensor.untyped_storage()._cdata)
-        if names:
-            recorder.number(tensor, Leaf("state", tuple(sorted(names))))
-    leaves = dict(named_tensors(given))
-    for tensor in leaves.values():
-        tensor.requires_grad_(setting.grad and tensor.is_floating_point())
-    # a clone of the leaf is what the module gets: a leaf itself could not be changed in place
-    arguments = {name: each_tensor(value, lambda leaf: strided_copy(leaf, leaf)) for name, value in given.items()}
-    inputs = dict(named_tensors(arguments))
-    for name, tensor in inputs.items():
-        recorder.number(tensor, Leaf("input", (name,)))
-    attributes, python = _attributes(module), random.getstate()
-    kept = [(tensor, tensor.detach().clone()) for tensor in [*module.buffers(), *inputs.values()]] if real else []
-    outputs: dict[str, Tensor] = {}
-    try:
-        with setting.around(), scoped(module, recorder), Watch(recorder), recorder:
-            output = module(*arguments.values()) if len(arguments) == 1 else module(**arguments)
-        run.structure = _structure(output, "output", outputs)
-        _backward(outputs, recorder)
-        run.results = _results(module, saved, leaves, inputs, outputs, recorder)
-    except Unseen as reason:
-        recorder.doubts[str(reason), None] = None
-    except (Exception, SystemExit) as error:
-        run.error = type(error).__name__
-        return run
-    if random.getstate() != python:
-        recorder.doubts["forward draws from Python's `random`", None] = None
-    after = _attributes(module)
-    run.changed = [name for name in {**attributes, **after} if attributes.get(name) != after.get(name)]
-    _look_for_unseen_writes(recorder, kept)
-    return run
-
-
-def _backward(outputs: Mapping[str, Tensor], recorder: Recorder) -> None:
-    tops = {name: tensor for name, tensor in outputs.items() if tensor.requires_grad}
-    if not tops:
+        recorder.doubts[f"forward asks {len(asked)} questions on values", place] = None
         return
-    seeds = [torch.ones_like(tensor, memory_format=torch.contiguous_format) for tensor in tops.values()]
-    for name, seed in zip(tops, seeds, strict=True):
-        recorder.number(seed, Leaf("cotangent", (name,)))
-    recorder.phase = "backward"
-    with Watch(recorder), recorder:
-        # not torch.autograd.backward(tensors, seeds), which imports sympy to compare the shapes
-        total = sum((tensor * seed).sum() for tensor, seed in zip(tops.values(), seeds, strict=True))
-        assert isinstance(total, Tensor)
-        (total.real if total.is_complex() else total).backward()  # type: ignore[no-untyped-call]
+    for answers in itertools.product((False, True), repeat=len(asked)):
+        other = run(dict(zip(asked, answers, strict=True)))
+        if other.recorder.asked.keys() != asked.keys() or other.recorder.doubts or not first.same_as(other):
+            recorder.doubts["what forward does depends on values", place] = None
+            return
 
 
-def _results(
-    module: nn.Module,
-    saved: set[str],
-    leaves: Mapping[str, Tensor],
-    inputs: Mapping[str, Tensor],
-    outputs: Mapping[str, Tensor],
-    recorder: Recorder,
-) -> dict[str, dict[str, Operand | None]]:
-    parts: dict[str, Mapping[str, Tensor | None]] = {
-        "forward": outputs,
-        "inputs": inputs,
-        "gradients": {name: item.grad for name, item in module.named_parameters(remove_duplicate=False)},
-        "input gradients": {name: leaf.grad for name, leaf in leaves.items()},
-        "buffers": {name: item for name, item in module.named_buffers(remove_duplicate=False) if name in saved},
-    }
-    return {
-        part: {name: None if item is None else recorder.operand(item) for name, item in found.items()}
-        for part, found in parts.items()
-    }
+# ---- the runs that follow
 
 
-def _look_for_unseen_writes(recorder: Recorder, kept: Sequence[tuple[Tensor, Tensor]]) -> None:
-    """A kernel that changes a tensor and does not say so would make the numbers of all that follows wrong."""
-    told = {storage for call in recorder.calls for storage in call.writes}
-    for tensor, before in kept:
-        if recorder.number(tensor) not in told and not torch.equal(tensor.detach().nan_to_num(), before.nan_to_num()):
-            recorder.doubts["a tensor changes without a call that could be seen", None] = None
+def _again(first: Run, subject: _Subject) -> Run | None:
+    """
+    Run a module again that has run once, on other numbers; give the run if it is another one.
+
+    Returns:
+        None where it is the same as the first, or where something speaks against both.
+    """
+    doubts, answers, values = first.recorder.doubts, first.recorder.asked, subject.values
+    codes = dict(first.codes)
+    left = reachable(subject.part, codes, subject.accounted)
+    subject.move()
+    second = subject.run(answers)
+    if second.error is not None:
+        # numbers that say where something starts, and the like, do not take any order
+        subject.values = values
+        second = subject.run(answers)
+    reason = _against(first, second)
+    path = changed(left, reachable(subject.part, codes, subject.accounted))
+    if reason is None and path is not None:
+        reason = f"forward changes `{path}`"
+    later = None
+    if reason is None and not first.same_as(second):
+        third = subject.run(answers)
+        if not second.same_as(third):
+            reason = "forward does other things each time it is called"
+        later = second
+    if reason is not None:
+        doubts[reason, None] = None
+    return later
 
 
-def _state(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    yield from module.named_parameters(remove_duplicate=False)
-    yield from module.named_buffers(remove_duplicate=False)
+def _move(module: nn.Module) -> None:
+    """Give the state other numbers: larger ones, or, where they may be indices, in another order."""
+    with torch.no_grad():
+        for tensor in (*module.parameters(), *module.buffers()):
+            if tensor.layout is torch.strided and 0 not in tensor.stride():
+                tensor.copy_(tensor * 1.25 if tensor.is_floating_point() else tensor.flip(list(range(tensor.dim()))))
 
 
-def _structure(value: Any, name: str, found: dict[str, Tensor]) -> Any:
-    """Collect the tensors of an output; what is returned is all about it but the numbers."""
-    if isinstance(value, Tensor):
-        found[name] = value
-        return ("tensor", value.requires_grad)
-    if isinstance(value, Mapping):
-        items = tuple((key, _structure(item, f"{name}[{key!r}]", found)) for key, item in value.items())
-        return (type(value).__name__, items)
-    if isinstance(value, tuple | list):
-        items = tuple(_structure(item, f"{name}[{index}]", found) for index, item in enumerate(value))
-        return (type(value).__name__, items)
-    return value if isinstance(value, int | float | str | bool | None) else type(value).__name__
+def _other(tensor: Tensor) -> Tensor:
+    """An input with other numbers, in the range of its own."""
+    turned = tensor.detach().flip(list(range(tensor.dim())))
+    return strided_copy(turned * 0.75 if tensor.is_floating_point() else turned, tensor)
 
 
-def _attributes(module: nn.Module) -> dict[str, Any]:
-    """Numbers, texts and the like that a module and its submodules hold as attributes, or in plain lists and dicts."""
-    found = {}
-    for path, part in module.named_modules():
-        for name, value in vars(part).items():
-            if name.startswith("_") and name in _TORCHS_OWN:
-                continue
-            found[f"{path}.{name}".lstrip(".")] = _plain(value)
-    return found
+def _against(first: Run, second: Run) -> str | None:
+    """What speaks against a second run being as the first."""
+    before, after = first.recorder, second.recorder
+    if second.error is not None:
+        return f"forward raises {second.error} when it is called again, on other numbers"
+    if after.doubts:
+        return next(iter(after.doubts))[0]
+    digests = {leaf.names for leaf in before.leaves.values() if leaf.kind == "constant"}
+    for number, leaf in after.leaves.items():
+        if leaf.kind == "constant":
+            known = before.known(after.address(number))
+            if known is not None and before.is_varying(known):
+                return "forward keeps a tensor that follows from weights or inputs, and takes it the next time"
+            if known is None and leaf.names not in digests:
+                return "a constant that forward makes is another one with other numbers"
+            if known is None and number not in after.lifted:
+                return "a tensor comes from a call that could not be seen"
+    return None
 
 
-_TORCHS_OWN = frozenset(vars(nn.Module()))
-
-
-def _plain(value: Any, depth: int = 3) -> Any:
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if depth and isinstance(value, list | tuple):
-        return [_plain(item, depth - 1) for item in value]
-    if depth and isinstance(value, dict):
-        return {str(key): _plain(item, depth - 1) for key, item in value.items()}
-    return type(value).__name__
+def _other_mode(first: Run, subject: _Subject) -> None:
+    """
+    A module that forward has changed has to do in the other mode what it does there without that, if only from the
+    second call on, as with a cache.
+    """
+    mode = "eval" if subject.setting.mode == "train" else "train"
+    setting = replace(subject.setting, mode=mode)
+    subject.setting = setting
+    subject.part.train(mode == "train")
+    mixed = subject.run()
+    alone = _Subject(subject.module, subject.values, setting)
+    if not (mixed.same_as(alone.run()) or mixed.same_as(alone.run())):
+        first.recorder.doubts[f"what forward does in {mode} depends on what it did before", None] = None

@@ -86,7 +86,7 @@ def number(record: Record, canonical: Callable[[str], str] = lambda name: name) 
             last_draw = [index]
     results = {
         part: {
-            (canonical(name) if part in ("gradients", "buffers") else name): ""
+            (canonical(name) if part in ("gradients", "buffers", "parameters") else name): ""
             if item is None
             else _digest(value(item))
             for name, item in found.items()

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Call", "Leaf", "Operand", "Place", "Record", "operands"]
+__all__ = ["Call", "Close", "Leaf", "Operand", "Place", "Record", "operands"]
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,41 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Place:
-    """Who made a call: the line of user code, the submodule's path, and the torch function that was called there."""
+    """
+    Who made a call.
+
+    Attributes:
+        filename: of the line of user code.
+        row: of that line.
+        module: the path of the submodule whose forward ran.
+        function: the torch function that was called there.
+        sites: the modules that were running, from the outermost on, each with the line that called it.
+    """
 
     filename: str
     row: int
     module: str
     function: str = ""
+    sites: tuple[tuple[str, str, int], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class Close:
+    """
+    What a close look at a run adds to its record.
+
+    Attributes:
+        digests: for each call, of the tensors that it gave and of those that it wrote to.
+        views: for each view, how many calls came before it, the view as a call, and a digest of what it shows.
+        grads: for what each torch function gave: how many calls came before, a digest of its numbers, whether it
+            requires a gradient, the place.
+        raised: the line of user code that an error came through.
+    """
+
+    digests: tuple[tuple[str, ...], ...]
+    views: tuple[tuple[int, Call, str], ...]
+    grads: tuple[tuple[int, str, bool, Place | None], ...]
+    raised: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -91,13 +120,14 @@ class Record:
     Attributes:
         leaves: by storage.
         calls: views left out.
-        results: by part ("forward", "inputs", "gradients", "input gradients", "buffers") and name, an operand, or None
-            for an absent gradient.
+        results: by part ("forward", "inputs", "gradients", "input gradients", "buffers", "parameters") and name, an
+            operand, or None for an absent gradient.
         structure: of the output, with everything but the numbers.
         error: the type of what forward or backward raised.
         doubts: why the run says nothing of other values: each a reason, and the place it was seen at.
         conditions: what symbolic sizes have to satisfy for the run to be the same.
         symbols: where sizes are symbolic, the shape of each input.
+        later: what it does from the second run on; None where that is the same.
     """
 
     leaves: Mapping[int, Leaf]
@@ -108,6 +138,7 @@ class Record:
     doubts: tuple[tuple[str, Place | None], ...] = ()
     conditions: tuple[str, ...] = ()
     symbols: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    later: Record | None = None
 
 
 def operands(value: Any) -> Iterator[Operand]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seqify.proof.record import Operand, operands
+from seqify.proof.record import Operand
 
 __all__ = ["spell"]
 
@@ -19,9 +19,11 @@ _SETS = frozenset(
         *("flip", "norm", "linalg_vector_norm"),
     ]
 )
-# Operators whose dimension counts in the result, which has one more than the operand.
-_ONE_MORE = frozenset(["stack", "unsqueeze", "unsqueeze_copy"])
-_DIMENSIONS = ("dim", "dims", "dim0", "dim1", "start_dim", "end_dim", "axis")
+# Operators whose dimension counts in the result, which has more dimensions than the operand.
+_MORE = frozenset(["stack", "unsqueeze", "unsqueeze_", "unsqueeze_copy", "diag_embed", "unfold_backward"])
+# Gradients that have as many dimensions as the operand whose dimension is meant; of the others it is not known.
+_GRADIENTS = frozenset(["_softmax_backward_data", "_log_softmax_backward_data", "glu_backward"])
+_DIMENSIONS = ("dim", "dims", "dim0", "dim1", "dim2", "start_dim", "end_dim", "axis")
 
 
 def spell(op: str, arguments: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], ...]:
@@ -34,17 +36,34 @@ def spell(op: str, arguments: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, A
 def _value(name: str, key: str, value: Any, named: Mapping[str, Any]) -> Any:
     if key == "stride" and value == () and "kernel_size" in named:
         return named["kernel_size"]
-    if key in _DIMENSIONS and name not in _ONE_MORE:
-        first = next(operands(tuple(named.values())), None)
-        if first is not None:
-            wrapped = _wrapped(value, first)
+    if key in _DIMENSIONS:
+        rank = _rank(name, named)
+        if rank is not None:
+            wrapped = _wrapped(value, rank)
             return tuple(sorted(set(wrapped))) if name in _SETS and isinstance(wrapped, tuple) else wrapped
     return value
 
 
-def _wrapped(value: Any, operand: Operand) -> Any:
+def _rank(name: str, named: Mapping[str, Any]) -> int | None:
+    """How many dimensions the operand has whose dimension is meant; None where that is not known."""
+    if name in _MORE:
+        return None
+    sizes = named.get("input_sizes")
+    if isinstance(sizes, tuple):
+        return len(sizes)
+    if name.endswith(("_backward", "_backward_data")) and name not in _GRADIENTS:
+        return None
+    first = next(iter(named.values()), None)
+    if isinstance(first, tuple):
+        # cat leaves out empty operands of one dimension, and goes by the others
+        ranks = {len(item.size) if isinstance(item, Operand) else 0 for item in first}
+        return ranks.pop() if len(ranks) == 1 else None
+    return len(first.size) if isinstance(first, Operand) else None
+
+
+def _wrapped(value: Any, rank: int) -> Any:
     if isinstance(value, tuple):
-        return tuple(_wrapped(item, operand) for item in value)
+        return tuple(_wrapped(item, rank) for item in value)
     if isinstance(value, int) and not isinstance(value, bool) and value < 0:
-        return value + len(operand.size)
+        return value + rank
     return value

@@ -13,7 +13,10 @@ import contextlib
 import copy
 import dataclasses
 import logging
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from types import CodeType
 from typing import Any
 
 import torch
@@ -22,9 +25,9 @@ from torch._dynamo.source import ConstantSource
 from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
 
-from seqify.proof.dispatch import Recorder, named_tensors
-from seqify.proof.lowering import record
+from seqify.proof.dispatch import HIDDEN, Recorder, named_tensors
 from seqify.proof.record import Call, Operand, Record
+from seqify.proof.running import record
 from seqify.trial import Setting, each_tensor
 
 __all__ = ["lower_symbolic"]
@@ -66,8 +69,11 @@ def lower_symbolic(module: nn.Module, values: Mapping[str, Any], setting: Settin
                 part = copy.deepcopy(module).train(setting.mode == "train")
             tensors = iter([stand_in(name, tensor) for name, tensor in named_tensors(values)])
             given = {name: each_tensor(value, lambda _: next(tensors)) for name, value in values.items()}
-            with fakes:
-                run = record(part, given, setting, Recorder(), real=False)
+            recorder = Recorder()
+            with fakes, _texts(recorder):
+                run = record(part, given, setting, recorder, real=False)
+            if any(_tells_ints_apart(code) for code in run.codes):
+                recorder.doubts["forward asks for the type of a size, which is another one here", None] = None
             found = run.record()
         except Exception as error:
             return Record({}, (), {}, error=f"{type(error).__name__}: {error}")
@@ -147,7 +153,41 @@ def _plain(found: Record, size: Callable[[Any], Any]) -> Record:
         part: {name: None if item is None else value(item) for name, item in each.items()}
         for part, each in found.results.items()
     }
-    return dataclasses.replace(found, calls=tuple(map(call, found.calls)), results=results)
+    return dataclasses.replace(
+        found, calls=tuple(map(call, found.calls)), results=results, structure=value(found.structure)
+    )
+
+
+@contextlib.contextmanager
+def _texts(recorder: Recorder) -> Iterator[None]:
+    """The text of a symbol is no number: what goes by it says nothing of other sizes."""
+    told = {kind: kind.__repr__ for kind in (torch.SymInt, torch.SymFloat)}
+
+    def text(self: Any) -> str:
+        frame = sys._getframe(1)
+        if not frame.f_code.co_filename.startswith(HIDDEN):
+            recorder.doubt("forward goes by the text of a size")
+        return str(told[type(self)](self))
+
+    for kind in told:
+        kind.__repr__ = text  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        for kind, own in told.items():
+            kind.__repr__ = own  # type: ignore[method-assign]
+
+
+_LIBRARY = os.path.dirname(os.__file__) + os.sep
+_ALGEBRA = (f"{os.sep}sympy{os.sep}", f"{os.sep}mpmath{os.sep}")
+
+
+def _tells_ints_apart(code: CodeType) -> bool:
+    filename = code.co_filename
+    if any(part in filename for part in _ALGEBRA) or (filename.startswith(_LIBRARY) and "-packages" not in filename):
+        return False
+    names = {*code.co_names, *(name for item in code.co_consts if isinstance(item, CodeType) for name in item.co_names)}
+    return bool(names & {"isinstance", "type", "issubclass"} and names & {"int", "Integral", "Number", "Real"})
 
 
 @contextlib.contextmanager
