@@ -10,12 +10,14 @@ import copy
 import os
 import random
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from seqify.structure import flatten
 
@@ -226,13 +228,19 @@ def copied(module: nn.Module) -> nn.Module:
     A deep copy that has the hooks of the module's parameters too, which `copy.deepcopy` leaves behind.
 
     A hook that knows the module by itself, not by its arguments, still knows the old one. A tensor that autograd has
-    computed, as an activation that was kept, is copied without its history; what cannot be copied at all, as a lock, is
-    shared.
+    computed, as an activation that was kept, is copied without its history; tensors of one memory have one in the copy,
+    too; what cannot be copied at all, as a lock, is shared.
     """
-    memo: dict[int, Any] = {}
-    for value in (value for part in module.modules() for value in vars(part).values()):
-        if isinstance(value, Tensor) and value.grad_fn is not None:
-            memo[id(value)] = value.detach().clone()
+    memo: dict[Any, Any] = {}
+    held = [value for part in module.modules() for value in vars(part).values() if isinstance(value, Tensor)]
+    dense = {id(item): item for item in (*module.parameters(), *module.buffers(), *held) if _is_dense(item)}
+    owners = Counter(item.untyped_storage()._cdata for item in dense.values())
+    for item in dense.values():
+        shared = owners[item.untyped_storage()._cdata] > 1  # which a copy of a parameter would not be
+        if item.grad_fn is not None or (shared and type(item) is nn.Parameter):
+            plain = copy.deepcopy(item.detach(), memo) if shared else item.detach().clone()
+            memo[id(item)] = nn.Parameter(plain) if isinstance(item, nn.Parameter) else plain
+            memo[id(item)].requires_grad_(item.requires_grad)
     try:
         new = copy.deepcopy(module, dict(memo))
     except Exception:
@@ -261,6 +269,10 @@ def cast_module(module: nn.Module, device: str, dtype: torch.dtype | None) -> nn
 
     module._apply(cast)  # type: ignore[no-untyped-call]
     return module
+
+
+def _is_dense(tensor: Tensor) -> bool:
+    return tensor.layout is torch.strided and not is_lazy(tensor)
 
 
 def _uncopied(module: nn.Module) -> Iterator[Any]:

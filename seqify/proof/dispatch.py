@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from seqify.proof.catches import RAISING, is_caught
 from seqify.proof.digests import digest_of_memory, digest_of_numbers
 from seqify.proof.record import Call, Leaf, Operand, Place, operands
 
@@ -31,6 +32,8 @@ _STATISTICS = ("running_mean", "running_var")
 _LIBRARIES = ("aten", "prim", "prims", "torchvision", "quantized", "mkldnn", "mkl", "onednn", "_c10d_functional")
 
 HIDDEN = (os.path.dirname(torch.__file__) + os.sep, os.path.dirname(os.path.dirname(__file__)) + os.sep, "<frozen")
+
+_RUNNING = os.path.join(os.path.dirname(__file__), "running.py")
 
 _PLAIN = (bool, int, float, complex, str, torch.SymInt, torch.SymFloat, torch.SymBool)
 
@@ -79,6 +82,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.busy = False
         self.listening: Any = None  # what Python's own calls are told to meanwhile
         self.lifted: set[int] = set()  # storages that Python numbers and arrays were put into
+        self._single = False  # whether there has been a tensor of one number that follows from the others
         self._varying: set[int] = set()  # storages whose content follows from the state, the inputs or the generator
 
     # ---- storages
@@ -193,11 +197,17 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.doubt(str(reason))
         if func is torch.ops.aten.lift_fresh.default:
             self.lifted |= {item.storage for item in operands(arguments)}
+            if self._single and not self.functions and args[0].untyped_storage().resizable():
+                # by torch.Tensor([...]) and its like, which take numbers out of tensors
+                self.doubt("forward may read the values of tensors in a list")
         varying = any(item.storage in self._varying for item in operands(arguments))
         if func.namespace not in _LIBRARIES:
             self.doubt(f"the code of `{func._schema.name}` is not looked at")
         if varying and "_assert" in func._schema.name:
             self.doubt("whether forward raises depends on values")
+        if varying and self.listening is not None and func._schema.name.rpartition("::")[2] in RAISING:
+            if is_caught(sys._getframe(1), HIDDEN, _RUNNING):
+                self.doubt("forward catches an error that depends on values")
         result = func(*args, **kwargs)
         known = len(self._numbers)
         writes = self._writes(func, bound)
@@ -213,6 +223,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             # autograd has made the node of this call just before it
             self._made.setdefault(torch._C._autograd._get_sequence_nr() - 1, place)
         if varying:
+            self._single |= any(tensor.numel() == 1 for _, tensor in named_tensors({"": _listed(result)}))
             result = self._answered(func, bound, result, place)
         if not new and not writes and not draws:
             if self.values is not None and isinstance(result, Tensor):

@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -48,7 +48,7 @@ def lower(module: nn.Module, values: Mapping[str, Any], setting: Setting) -> Rec
     before = reachable(subject.part, {}, subject.is_state)
     first = subject.run()
     if first.sound:
-        _compare_copy(module, subject.part, first)
+        _look_at_copy(subject, first)
     if first.sound and first.recorder.asked:
         _answer_both_ways(first, _Subject(module, values, setting).run)
     # what a module goes by besides its arguments does not depend on the type that it computes in
@@ -64,9 +64,13 @@ class _Subject:
 
     def __init__(self, module: nn.Module, values: Mapping[str, Any], setting: Setting) -> None:
         self.module, self.values, self.setting = module, values, setting
-        self.part = copied(module).train(setting.mode == "train")
+        self.part = copied(module)
         self.runs: list[Run] = []
+        own = {_address(item) for item in (*module.parameters(), *module.buffers())}
         self._state = {_address(item) for item in (*self.part.parameters(), *self.part.buffers())}
+        left = reachable(module, {}, lambda tensor: _address(tensor) in own)
+        self.lost = changed(left, reachable(self.part, {}, self.is_state))  # what is not in the copy as it was
+        self.part.train(setting.mode == "train")
 
     def run(self, answers: Mapping[int, bool] | None = None) -> Run:
         self.part.zero_grad(set_to_none=True)
@@ -81,6 +85,17 @@ class _Subject:
     def is_state(self, tensor: Tensor) -> bool:
         return _address(tensor) in self._state
 
+    def keeps(self, tensors: Sequence[Tensor]) -> bool:
+        """Whether one of these very tensors can be reached."""
+        met: set[int] = set()
+
+        def meet(tensor: Tensor) -> bool:
+            met.add(id(tensor))
+            return True
+
+        reachable(self.part, {}, meet)
+        return any(id(tensor) in met for tensor in tensors)
+
     def accounted(self, tensor: Tensor) -> bool:
         """Whether a record says where the numbers of a tensor come from."""
         return self.is_state(tensor) or any(run.recorder.varies(tensor) for run in self.runs)
@@ -90,24 +105,16 @@ def _address(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata if tensor.layout is torch.strided else id(tensor)
 
 
-def _compare_copy(module: nn.Module, part: nn.Module, first: Run) -> None:
+def _look_at_copy(subject: _Subject, first: Run) -> None:
     """What is said of a copy is said of the module only where the copy is one in all respects."""
     doubts = first.recorder.doubts
-    if _shared(module) != _shared(part):
-        doubts["tensors share memory in the module and not in a copy of it", None] = None
-    own = {_address(item) for item in (*part.parameters(), *part.buffers())}
-    for tensor in (*module.parameters(), *module.buffers()):
-        if _address(tensor) not in own and first.recorder.known(_address(tensor)) is not None:
+    if subject.lost is not None:
+        doubts[f"a copy of the module has another `{subject.lost}`", None] = None
+    for tensor in (*subject.module.parameters(), *subject.module.buffers()):
+        if not subject.is_state(tensor) and first.recorder.known(_address(tensor)) is not None:
             doubts["a copy of the module still takes a tensor of the module itself", None] = None
-
-
-def _shared(module: nn.Module) -> set[frozenset[str]]:
-    """The names of the parameters and buffers that lie in one storage."""
-    groups: dict[int, set[str]] = {}
-    for named in (module.named_parameters(remove_duplicate=False), module.named_buffers(remove_duplicate=False)):
-        for name, item in named:
-            groups.setdefault(_address(item), set()).add(name)
-    return {frozenset(names) for names in groups.values()}
+    if subject.keeps(first.inputs):
+        doubts["forward keeps its input, and may tell whether it is given it again", None] = None
 
 
 def _answer_both_ways(first: Run, run: Any) -> None:

@@ -91,6 +91,7 @@ class _Walk:
         self.found: dict[str, Any] = {}
         self._seen: dict[int, Any] = {}
         self._classes: set[type] = set()
+        self._memory: dict[int, str] = {}
         self._todo: collections.deque[tuple[Any, str]] = collections.deque()
 
     def run(self) -> Surroundings:
@@ -130,7 +131,8 @@ class _Walk:
     def _look(self, value: Any, path: str) -> None:
         kind = type(value)
         if isinstance(value, Tensor):
-            self.found[path] = (value.requires_grad, "" if self.known(value) else _digest(value))
+            first = self._memory.setdefault(_address(value), path)  # tensors may look at one memory
+            self.found[path] = (value.requires_grad, first, "" if self.known(value) else _digest(value))
             self._all(vars(value), path)
         elif isinstance(value, nn.Module):
             self.found[f"{path}.__class__"] = kind
@@ -142,7 +144,7 @@ class _Walk:
         elif isinstance(value, list | tuple | collections.deque):
             self._row(value, path)
         elif isinstance(value, set | frozenset):
-            self.found[path] = frozenset(item if type(item) in _PLAIN else id(item) for item in value)
+            self.found[path] = len(value), frozenset(item for item in value if type(item) in _PLAIN)
         elif isinstance(value, types.FunctionType):
             self._function(value, path)
         elif isinstance(value, types.MethodType):
@@ -192,6 +194,8 @@ class _Walk:
             self.visit(value.__func__, path)
         elif isinstance(value, property):
             self._row((value.fget, value.fset), path)
+        elif isinstance(value, random.SystemRandom):
+            self.found[path] = object()  # it has no state that could be looked at
         elif isinstance(value, random.Random):
             self.found[path] = hash(value.getstate())
         elif isinstance(value, torch.Generator):
@@ -208,21 +212,30 @@ class _Walk:
         elif isinstance(value, bytearray | memoryview) or kind.__name__ == "array":
             self.found[path] = bytes(value)
         else:
-            self._all(getattr(value, "__dict__", None) or {}, path)
+            own = getattr(value, "__dict__", None) or {}
+            self._all({key: item for key, item in own.items() if key not in _WRAPPED}, path)
             for base in kind.__mro__:
                 slots = vars(base).get("__slots__", ())
                 for name in (slots,) if isinstance(slots, str) else slots:
+                    private = name.startswith("__") and not name.endswith("__")
+                    name = f"_{base.__name__.lstrip('_')}{name}" if private else name
                     if hasattr(value, name) and not name.startswith("__"):
                         self.visit(getattr(value, name), f"{path}.{name}")
 
 
 _PLAIN = frozenset([bool, int, float, complex, str, bytes, type(None)])
+# What functools.wraps leaves on an object; of a copy it may be gone.
+_WRAPPED = frozenset([*functools.WRAPPER_ASSIGNMENTS, "__wrapped__"])
 _CLASS_OWN = frozenset(["__module__", "__doc__", "__dict__", "__weakref__", "__qualname__", "__annotations__"])
 
 
 def _key(key: Any, number: int) -> str:
     """What stands for a key in a path: the text of some objects is long, and that of others changes."""
     return repr(key) if type(key) in _PLAIN else f"key {number}"
+
+
+def _address(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata if tensor.layout is torch.strided else id(tensor)
 
 
 def _digest(tensor: Tensor) -> str:

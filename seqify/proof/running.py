@@ -34,6 +34,7 @@ class Run:
         error: the type of what was raised.
         raised: the line of user code that it came through.
         codes: the user code that ran, each with its globals.
+        inputs: the tensors that forward was given.
     """
 
     recorder: Recorder
@@ -42,6 +43,7 @@ class Run:
     error: str | None = None
     raised: tuple[str, int] | None = None
     codes: Mapping[CodeType, dict[str, Any]] = field(default_factory=dict)
+    inputs: Sequence[Tensor] = ()
 
     @property
     def sound(self) -> bool:
@@ -101,6 +103,7 @@ def record(module: nn.Module, given: Mapping[str, Any], setting: Setting, record
     # a clone of the leaf is what the module gets: a leaf itself could not be changed in place
     arguments = {name: each_tensor(value, lambda leaf: strided_copy(leaf, leaf)) for name, value in given.items()}
     inputs = dict(named_tensors(arguments))
+    run.inputs = tuple(inputs.values())
     for name, tensor in inputs.items():
         recorder.number(tensor, Leaf("input", (name,)))
     kept = [(tensor, tensor.detach().clone()) for tensor in [*module.buffers(), *inputs.values()]] if real else []

@@ -178,13 +178,11 @@ def _texts(recorder: Recorder) -> Iterator[None]:
             kind.__repr__ = own  # type: ignore[method-assign]
 
 
-_LIBRARY = os.path.dirname(os.__file__) + os.sep
 _ALGEBRA = (f"{os.sep}sympy{os.sep}", f"{os.sep}mpmath{os.sep}")
 
 
 def _tells_ints_apart(code: CodeType) -> bool:
-    filename = code.co_filename
-    if any(part in filename for part in _ALGEBRA) or (filename.startswith(_LIBRARY) and "-packages" not in filename):
+    if any(part in code.co_filename for part in _ALGEBRA):
         return False
     names = {*code.co_names, *(name for item in code.co_consts if isinstance(item, CodeType) for name in item.co_names)}
     return bool(names & {"isinstance", "type", "issubclass"} and names & {"int", "Integral", "Number", "Real"})

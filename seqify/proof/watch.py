@@ -9,6 +9,7 @@ from __future__ import annotations
 import _random
 import contextlib
 import datetime
+import gc
 import io
 import os
 import random
@@ -27,7 +28,7 @@ from seqify.proof.digests import digest_of_numbers
 from seqify.proof.dispatch import HIDDEN, Recorder, named_tensors
 from seqify.proof.record import Place
 
-__all__ = ["Listener", "Watch", "scoped"]
+__all__ = ["Listener", "Watch", "is_library", "scoped"]
 
 # What reads numbers out of a tensor without a call that could be seen below; the last ones may write there, too.
 _READS = ("tolist", "__repr__", "__format__", "__reduce_ex__")
@@ -48,7 +49,7 @@ class Watch(TorchFunctionMode):
         self.recorder = recorder
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = getattr(func, "__name__", str(func))
+        name = getattr(func, "__name__", str(func)).partition(".")[0]
         recorder = self.recorder
         if recorder.busy:
             return func(*args, **(kwargs or {}))
@@ -120,7 +121,10 @@ def _lists(value: Any) -> Iterator[Any]:
 
 # ---- Python's own calls
 
-_QUIET = (os.path.join("logging", "__init__.py"), os.path.join("utils", "checkpoint.py"))
+# Who may ask for the time, and restore a seed: a log, a checkpoint, a module that is imported meanwhile.
+_IMPORT = "<frozen importlib._bootstrap>"
+_QUIET = (os.path.join("logging", "__init__.py"), os.path.join("utils", "checkpoint.py"), _IMPORT)
+_LIBRARY = os.path.dirname(os.__file__) + os.sep
 
 _CLOCKS = (
     *(time.time, time.time_ns, time.perf_counter, time.perf_counter_ns, time.monotonic, time.monotonic_ns),
@@ -141,7 +145,7 @@ class Listener:
         real: whether tensors have numbers; stand-ins for them ask for addresses and times themselves.
 
     Attributes:
-        codes: what ran and is not torch's, each with its globals.
+        codes: what ran and is not Python's or torch's own, each with its globals.
     """
 
     def __init__(self, recorder: Recorder, real: bool = True) -> None:
@@ -151,6 +155,9 @@ class Listener:
         self._known: set[CodeType] = set()
 
     def __enter__(self) -> Listener:
+        # a collection runs what others have hung on it, and that may well ask for the time
+        self._collects = gc.isenabled()
+        gc.disable()
         self._before: Any = sys.getprofile()
         self._recorder.listening = self._hear
         sys.setprofile(self._hear)
@@ -159,6 +166,8 @@ class Listener:
     def __exit__(self, *error: object) -> None:
         self._recorder.listening = None
         sys.setprofile(None)
+        if self._collects:
+            gc.enable()
         if hasattr(self._before, "enable"):
             self._before.enable()  # cProfile
         elif self._before is not None:
@@ -167,9 +176,9 @@ class Listener:
     def _hear(self, frame: FrameType, event: str, function: Any) -> None:
         if event == "call":
             code = frame.f_code
-            if code not in self._known:
+            if code not in self._known and _IMPORT not in _filenames(frame):
                 self._known.add(code)
-                if not code.co_filename.startswith(HIDDEN):
+                if not is_library(code.co_filename):
                     self.codes[code] = frame.f_globals
         elif event == "c_call" and self._real:
             owner = getattr(function, "__self__", None)
@@ -177,10 +186,15 @@ class Listener:
                 reason = _BUILTIN.get(function, "")
             else:
                 reason = _of_method(type(owner), owner, function)
-            if reason and not any(name.endswith(_QUIET) for name in _filenames(frame, 5)):
+            if reason and not any(name.endswith(_QUIET) for name in _filenames(frame)):
                 # torch itself looks at addresses and clocks, and goes by neither
                 if type(owner) is torch.Generator or not frame.f_code.co_filename.startswith(HIDDEN):
                     self._recorder.doubt(reason)
+
+
+def is_library(filename: str) -> bool:
+    """Whether a file is Python's or torch's own, and keeps no state that forward would go by."""
+    return filename.startswith(HIDDEN) or (filename.startswith(_LIBRARY) and "-packages" not in filename)
 
 
 _TIME = "forward asks for the time"
@@ -199,7 +213,7 @@ def _of_method(kind: type, owner: Any, function: Any) -> str:
     return ""
 
 
-def _filenames(frame: FrameType | None, count: int) -> Iterator[str]:
-    while frame is not None and count:
+def _filenames(frame: FrameType | None) -> Iterator[str]:
+    while frame is not None:
         yield frame.f_code.co_filename
-        frame, count = frame.f_back, count - 1
+        frame = frame.f_back
