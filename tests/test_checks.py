@@ -12,11 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from seqify.compare.checks import check
+from seqify.compare.checks import check, compare_trials
 from seqify.compare.interface import same_seed
+from seqify.compare.runs import Trials
 from seqify.compare.side import Side
 from seqify.compare.verdict import Check, Verdict
-from seqify.trial import deterministic
+from seqify.trial import Setting, deterministic
 
 X = torch.randn(8, 4)
 IMAGE = torch.randn(8, 3, 8, 8)
@@ -579,3 +580,12 @@ def test_same_seed_same_weights():
 
     swapped = same_seed(side(linear, conv), side(conv, linear), names)
     assert (swapped.ok, swapped.note) == (False, "`0.weight` starts with other values")
+
+
+def test_steps_of_a_model_without_a_state_are_nothing_to_compare():
+    def side() -> Side:
+        return Side(nn.Sequential(nn.ReLU()))
+
+    trials = Trials([{"input": X}], Setting(), ("train",), "2 steps of SGD", steps=2)
+
+    assert compare_trials(side(), side(), trials, {}) == []

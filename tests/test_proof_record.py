@@ -117,7 +117,6 @@ def test_a_call_knows_its_place():
     assert places == [(row, "fc", "linear"), (row, "", "relu")]
     backward = next(call for call in calls if call.op == "aten.threshold_backward.default")
     assert backward.place.row == row
-    assert calls[0].place.sites == (("", __file__.replace("test_proof_record", "nets"), 0),) or calls[0].place.sites
 
 
 def test_a_run_leaves_its_arguments_alone():

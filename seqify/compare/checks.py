@@ -114,7 +114,7 @@ def _compare(
             if outcomes[0].error is None:
                 silent = set(outcomes[0].silent) if silent is None else silent & outcomes[0].silent
             found = compare_outcomes((old, new), outcomes, names)
-            if not found[0].ok and trials.raising and (outcomes[0].error or outcomes[1].error):
+            if found and not found[0].ok and trials.raising and (outcomes[0].error or outcomes[1].error):
                 found = [_one_raises(found[0], trials, values, old_raises=outcomes[0].error is not None)]
             rows.append([replace(placed(row, trials), mode=mode) for row in found])
         joined = _join(rows)
