@@ -184,7 +184,8 @@ class _Walk:
         for base in cls.__mro__:
             if base.__module__.partition(".")[0] not in _STANDARD and base not in self._classes:
                 self._classes.add(base)
-                own = {name: item for name, item in vars(base).items() if name not in _CLASS_OWN}
+                # what a constructor has by default, a module perhaps, is nothing to the runs of what it has made
+                own = {name: item for name, item in vars(base).items() if name not in (*_CLASS_OWN, "__init__")}
                 self._all(own, base.__name__)
 
     def _object(self, value: Any, path: str) -> None:
